@@ -5,13 +5,19 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help test check fix packages clean
+.PHONY: help demo test test-unit check fix build lab-up lab-down bench control-plane packages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: node_modules check ## Everything: types, lint, tests
+demo: node_modules packages ## A Service gets an address and real routers learn the route (ONCE=1: end after the answer; API=real: build the control plane)
+	node lab/demo/main.ts $(if $(ONCE),--once) $(if $(API),--api=$(API))
+
+test: node_modules packages control-plane check ## Everything: types, lint, unit, program, real FRR, real network, real API server
 	node scripts/test.ts
+
+test-unit: node_modules check ## Types, lint and the tests that need nothing but Node
+	node scripts/test.ts unit program
 
 check: node_modules ## Types, lint and format
 	tsc
@@ -19,6 +25,21 @@ check: node_modules ## Types, lint and format
 
 fix: node_modules ## Format, and mend what the linter can mend
 	biome check --write
+
+build: node_modules ## Bundle the programs into dist/
+	node scripts/build.ts
+
+lab-up: node_modules packages ## The lab of lab/containerlab.yml in network namespaces
+	node lab/netns/main.ts up --detach
+
+lab-down: node_modules ## Take the lab down
+	node lab/netns/main.ts down
+
+bench: node_modules packages control-plane build ## Speed and memory as tables, each beside a reference of the same run
+	node bench/main.ts
+
+control-plane: node_modules ## Find, build once or download etcd, kube-apiserver and kube-proxy for the tests
+	node test/cluster/main.ts assets
 
 packages: ## Install the Debian packages the lab and the tests run
 	@scripts/install-packages

@@ -15,7 +15,16 @@ type Layer = {
 type Count = { passed: number; failed: number; skipped: number };
 
 const LAYERS: readonly Layer[] = [
-  { name: "unit", title: "unit", globs: ["src/**/*.test.ts"], concurrency: 2 },
+  { name: "unit", title: "unit", globs: ["src/**/*.test.ts", "lab/*.test.ts"], concurrency: 2 },
+  { name: "program", title: "program", globs: ["test/*.test.ts"], concurrency: 2 },
+  { name: "frr", title: "real FRR", globs: ["test/frr/*.test.ts"], concurrency: 1 },
+  {
+    name: "netns",
+    title: "real network",
+    globs: ["lab/netns/*.test.ts", "test/netns/*.test.ts"],
+    concurrency: 1,
+  },
+  { name: "cluster", title: "real API server", globs: ["test/cluster/*.test.ts"], concurrency: 1 },
 ];
 
 async function runLayer(layer: Layer): Promise<Count & { exitCode: number }> {

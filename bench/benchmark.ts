@@ -1,0 +1,54 @@
+// What a benchmark is, and how one is run so that nothing of it stays behind.
+
+import type { Table } from "./table.ts";
+
+export type Benchmark = {
+  /** For the command line. */
+  readonly name: string;
+  /** For the list of them. */
+  readonly summary: string;
+  readonly run: (bench: Bench) => Promise<readonly Table[]>;
+};
+
+/** What a running benchmark is given. */
+export type Bench = {
+  /** Fewer rounds: to see that it runs, not for figures. */
+  readonly isQuick: boolean;
+  readonly progress: (text: string) => void;
+  /** Has `cleanup` called at the end, however that comes; the last one deferred is called first. */
+  readonly defer: (cleanup: () => unknown) => void;
+};
+
+export type RunOptions = {
+  readonly isQuick: boolean;
+  /** Ends the run. */
+  readonly signal: AbortSignal;
+};
+
+/** Runs one benchmark and takes away what it made, also when it fails or the signal fires. */
+export async function runBenchmark(
+  benchmark: Benchmark,
+  { isQuick, signal }: RunOptions,
+): Promise<readonly Table[]> {
+  const started = performance.now();
+  const cleanups: (() => unknown)[] = [];
+  const bench: Bench = {
+    isQuick,
+    progress: (text) => {
+      const seconds = ((performance.now() - started) / 1000).toFixed(0);
+      process.stderr.write(`${benchmark.name} ${seconds.padStart(4)} s  ${text}\n`);
+    },
+    defer: (cleanup) => cleanups.push(cleanup),
+  };
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([benchmark.run(bench), aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    bench.progress("cleaning up");
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+}

@@ -1,0 +1,99 @@
+// What a program says of itself over HTTP: /metrics, /healthz, /readyz and JSON pages of its own.
+// Reads only; knows nothing of what it tells.
+
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Registry } from "prom-client";
+import { formatJson } from "./kube/json.ts";
+
+export type HttpServerOptions = {
+  /** 1 to 65535; 0: any that is free. */
+  readonly port: number;
+  /** Address to listen on; "" or "::": all addresses of both families. */
+  readonly host: string;
+  readonly registry: Registry;
+  /** What the program waits for, in words; empty: it is ready. */
+  readonly ready: () => readonly string[];
+  /** What is broken so that only a restart helps, in words; empty: it is healthy. */
+  readonly healthy: () => readonly string[];
+  /** More pages by path, such as "/state"; each answers with the value as JSON. */
+  readonly routes?: Readonly<Record<string, () => unknown>>;
+};
+
+export type HttpServer = {
+  /** The port that is listened on. */
+  readonly port: number;
+  /** Stops to listen and closes all connections. */
+  close(): Promise<void>;
+};
+
+/** Starts the server; rejects when the port is bad or cannot be had. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { port, host } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new RangeError(`Cannot listen on port ${port}: want a whole number from 0 to 65535`);
+  }
+  const server = http.createServer((request, response) => {
+    void answer(options, request, response);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => {
+      reject(new Error(`Cannot listen on "${host}" port ${port}: ${cause.message}`, { cause }));
+    });
+    server.listen({ port, ...(host !== "" && { host }) }, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+type Page = { readonly status: number; readonly type: string; readonly body: string };
+
+async function answer(
+  options: HttpServerOptions,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  let page: Page;
+  try {
+    page = await pageOf(options, request);
+  } catch (error) {
+    page = text(500, error instanceof Error ? error.message : String(error));
+  }
+  response.writeHead(page.status, { "Content-Type": page.type });
+  response.end(request.method === "HEAD" ? undefined : page.body);
+}
+
+async function pageOf(
+  { registry, ready, healthy, routes = {} }: HttpServerOptions,
+  { method, url = "/" }: http.IncomingMessage,
+): Promise<Page> {
+  if (method !== "GET" && method !== "HEAD") return text(405, `Cannot ${method}: want GET`);
+  const [path = "/"] = url.split("?");
+  switch (path) {
+    case "/metrics":
+      return { status: 200, type: registry.contentType, body: await registry.metrics() };
+    case "/healthz":
+      return check(healthy());
+    case "/readyz":
+      return check(ready());
+  }
+  if (Object.hasOwn(routes, path)) {
+    return { status: 200, type: "application/json", body: `${formatJson(routes[path]?.())}\n` };
+  }
+  const paths = ["/metrics", "/healthz", "/readyz", ...Object.keys(routes)];
+  return text(404, `No page ${path}: want one of ${paths.join(", ")}`);
+}
+
+function check(missing: readonly string[]): Page {
+  return missing.length === 0 ? text(200, "ok") : text(503, missing.join("\n"));
+}
+
+function text(status: number, body: string): Page {
+  return { status, type: "text/plain; charset=utf-8", body: `${body}\n` };
+}

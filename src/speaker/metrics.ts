@@ -1,0 +1,224 @@
+// Names and labels of the speaker's metrics: MetalLB's, those of its FRR exporter, and our own.
+// Values are taken from what is there when somebody asks.
+
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Peer } from "../config/peer.ts";
+import type { FrrCounters, FrrStatus } from "../frr/status.ts";
+import type { Decision } from "./announce.ts";
+import { isEstablished, type Session, sessionsOf } from "./sessions.ts";
+
+export type MetricsSource = {
+  readonly node: string;
+  readonly decisions: () => ReadonlyMap<string, Decision>;
+  readonly peers: () => readonly Peer[];
+  readonly frr: () => FrrStatus;
+};
+
+/** What only the loop knows, told when it happens. */
+export type SpeakerMetrics = {
+  /** A Service, the configuration or the Node was looked at anew. */
+  readonly updated: (count: number) => void;
+  readonly updateFailed: () => void;
+  readonly configLoaded: (options: { readonly isStale: boolean }) => void;
+  /** From the first watch event of a change until bgpd had taken all of it. */
+  readonly applied: (durationMs: number) => void;
+};
+
+/** Registers the speaker's metrics. */
+export function registerMetrics(registry: Registry, source: MetricsSource): SpeakerMetrics {
+  const registers = [registry];
+  registerAnnouncements(registers, source);
+  registerBgp(registers, source);
+  registerBfd(registers, source);
+  registerFrr(registers, source);
+
+  const updates = new Counter({
+    name: "metallb_k8s_client_updates_total",
+    help: "Number of k8s object updates that have been processed.",
+    registers,
+  });
+  const updateErrors = new Counter({
+    name: "metallb_k8s_client_update_errors_total",
+    help: "Number of k8s object updates that failed for some reason.",
+    registers,
+  });
+  const loaded = new Gauge({
+    name: "metallb_k8s_client_config_loaded_bool",
+    help: "1 if the MetalLB configuration was successfully loaded at least once.",
+    registers,
+  });
+  const stale = new Gauge({
+    name: "metallb_k8s_client_config_stale_bool",
+    help: "1 if running on a stale configuration, because some object of the latest one is bad.",
+    registers,
+  });
+  const applied = new Histogram({
+    name: "metallb_speaker_apply_duration_seconds",
+    help: "Time from the first watch event of a change until bgpd had taken all of it.",
+    buckets: [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.1, 0.25, 1, 5],
+    registers,
+  });
+  return {
+    updated: (count) => updates.inc(count),
+    updateFailed: () => updateErrors.inc(),
+    configLoaded: ({ isStale }) => {
+      loaded.set(1);
+      stale.set(isStale ? 1 : 0);
+    },
+    applied: (durationMs) => applied.observe(durationMs / 1000),
+  };
+}
+
+type Registers = Registry[];
+
+function registerAnnouncements(registers: Registers, { node, decisions }: MetricsSource): void {
+  new Gauge({
+    name: "metallb_speaker_announced",
+    help: "Services being announced from this node. This is desired state, it does not guarantee that the routing protocols have converged.",
+    labelNames: ["service", "protocol", "node", "ip"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [service, { addresses, bgp }] of decisions()) {
+        if (bgp.kind !== "announced") continue;
+        for (const ip of addresses) this.set({ service, protocol: "bgp", node, ip }, 1);
+      }
+    },
+  });
+  new Gauge({
+    name: "metallb_speaker_refused_services",
+    help: "Services this node does not announce, by reason.",
+    labelNames: ["protocol", "reason"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { bgp } of decisions().values()) {
+        if (bgp.kind === "refused") this.inc({ protocol: "bgp", reason: bgp.refusal.reason });
+      }
+    },
+  });
+}
+
+function registerBgp(registers: Registers, source: MetricsSource): void {
+  const collected = (read: (session: Session) => number | undefined) => {
+    return {
+      labelNames: ["peer", "vrf"],
+      registers,
+      collect(this: Gauge | Counter) {
+        this.reset();
+        for (const session of sessionsOf(source.peers(), source.frr())) {
+          const value = read(session);
+          const { address, interfaceName, port, vrf } = session.peer;
+          // The configured port: FRR's changes with the state of the session.
+          const peer = `${address ?? interfaceName ?? ""}:${port}`;
+          if (value !== undefined) this.inc({ peer, vrf: vrf ?? "default" }, value);
+        }
+      },
+    };
+  };
+  new Gauge({
+    name: "metallb_bgp_session_up",
+    help: "BGP session state (1 is up, 0 is down).",
+    ...collected((session) => (isEstablished(session) ? 1 : 0)),
+  });
+  new Gauge({
+    name: "metallb_bgp_announced_prefixes_total",
+    help: "Number of prefixes currently being advertised on the BGP session.",
+    ...collected(({ neighbor }) => neighbor?.sentPrefixes),
+  });
+  for (const [name, help, key] of [
+    ["opens_sent", "Number of BGP open messages sent.", "opensSent"],
+    ["opens_received", "Number of BGP open messages received.", "opensReceived"],
+    ["notifications_sent", "Number of BGP notification messages sent.", "notificationsSent"],
+    ["updates_total", "Number of BGP UPDATE messages sent.", "updatesSent"],
+    ["updates_total_received", "Number of BGP UPDATE messages received.", "updatesReceived"],
+    ["keepalives_sent", "Number of BGP keepalive messages sent.", "keepalivesSent"],
+    ["keepalives_received", "Number of BGP keepalive messages received.", "keepalivesReceived"],
+    ["route_refresh_sent", "Number of BGP route refresh messages sent.", "routeRefreshesSent"],
+    ["total_sent", "Number of total BGP messages sent.", "totalSent"],
+    ["total_received", "Number of total BGP messages received.", "totalReceived"],
+  ] as const) {
+    new Counter({
+      name: `metallb_bgp_${name}`,
+      help,
+      ...collected(({ neighbor }) => neighbor?.messages[key]),
+    });
+  }
+  new Gauge({
+    name: "metallb_bgp_pending_changes",
+    help: "Settings of the BGP session that are configured but take effect with the next session only, or that FRR refused.",
+    ...collected(({ notInForce }) => notInForce.length),
+  });
+}
+
+function registerBfd(registers: Registers, { frr }: MetricsSource): void {
+  const collected = (read: (state: FrrStatus["bfd"][number]) => number) => ({
+    labelNames: ["peer", "vrf"],
+    registers,
+    collect(this: Gauge | Counter) {
+      this.reset();
+      for (const state of frr().bfd) {
+        this.inc({ peer: state.peer, vrf: state.vrf }, read(state));
+      }
+    },
+  });
+  new Gauge({
+    name: "metallb_bfd_session_up",
+    help: "BFD session state (1 is up, 0 is down).",
+    ...collected(({ state }) => (state === "up" ? 1 : 0)),
+  });
+  for (const [name, help, key] of [
+    ["control_packet_input", "Number of received BFD control packets.", "controlPacketsIn"],
+    ["control_packet_output", "Number of sent BFD control packets.", "controlPacketsOut"],
+    ["echo_packet_input", "Number of received BFD echo packets.", "echoPacketsIn"],
+    ["echo_packet_output", "Number of sent BFD echo packets.", "echoPacketsOut"],
+    ["session_up_events", "Number of BFD session up events.", "upEvents"],
+    ["session_down_events", "Number of BFD session down events.", "downEvents"],
+    ["zebra_notifications", "Number of BFD zebra notifications.", "zebraNotifications"],
+  ] as const) {
+    new Counter({
+      name: `metallb_bfd_${name}`,
+      help,
+      ...collected(({ counters }) => counters[key]),
+    });
+  }
+}
+
+function registerFrr(registers: Registers, { frr }: MetricsSource): void {
+  new Gauge({
+    name: "metallb_frr_connected",
+    help: "1 if FRR answers.",
+    registers,
+    collect() {
+      this.set(frr().connection.kind === "connected" ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: "metallb_frr_problems",
+    help: "What of the desired FRR configuration is not in force, by kind.",
+    labelNames: ["kind"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { kind } of frr().problems) this.inc({ kind });
+    },
+  });
+  const counters: readonly (readonly [string, string, keyof FrrCounters])[] = [
+    ["commands_total", "Configuration lines sent to FRR.", "commands"],
+    ["refused_commands_total", "Configuration lines that FRR refused.", "refusedCommands"],
+    ["reconnects_total", "Times FRR was lost and taken up again.", "reconnects"],
+    ["drift_repairs_total", "Times FRR's configuration was found changed and put back.", "drifts"],
+    ["session_resets_total", "BGP sessions reset by a change of configuration.", "sessionResets"],
+  ];
+  for (const [name, help, key] of counters) {
+    new Counter({
+      name: `metallb_frr_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(frr().counters[key]);
+      },
+    });
+  }
+}

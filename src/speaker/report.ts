@@ -1,0 +1,261 @@
+// What happened on this node -> log lines with MetalLB's keys and Kubernetes Events, each told once.
+// Decides nothing but whether something is news.
+
+import { formatProblem, type ObjectRef, objectKey, type Problem } from "../config/problem.ts";
+import type { FrrEvent, FrrProblem, FrrStatus } from "../frr/status.ts";
+import type { Event } from "../kube/event.ts";
+import type { Logger } from "../log.ts";
+import type { Decision } from "./announce.ts";
+import type { Transition } from "./desired.ts";
+import { findPeer, type Session, type SessionWatch, watchSessions } from "./sessions.ts";
+import { connectionText, formatFrrProblem } from "./state.ts";
+
+export type ReporterOptions = {
+  readonly node: string;
+  readonly log: Logger;
+  readonly emit: (event: Event) => void;
+  /** The object of the configuration with this kind and name, so that Events can point at it. */
+  readonly objectOf: (kind: "BGPPeer" | "ConfigMap", name: string) => ObjectRef;
+};
+
+export type Reporter = {
+  readonly transition: (transition: Transition) => void;
+  /**
+   * All problems of the configuration there are now, and those of them that do not depend on the
+   * node: the controller makes Events of these, so that there is one for each and not one per node.
+   */
+  readonly problems: (problems: readonly Problem[], everywhere: readonly Problem[]) => void;
+  /** How all sessions stand now. */
+  readonly sessions: (sessions: readonly Session[], nowMs: number) => void;
+  readonly frrEvent: (event: FrrEvent, sessions: readonly Session[]) => void;
+  /** Says what is waited for while FRR does not answer. */
+  readonly frrStatus: (status: FrrStatus) => void;
+  /** A Service is announced that was not before; `uid` is the Service's. */
+  readonly assigned: (service: string, uid: string) => void;
+  /** A collection cannot be followed, or can again. */
+  readonly watchProblem: (what: string, problem: string | undefined) => void;
+};
+
+export function createReporter(options: ReporterOptions): Reporter {
+  const { node, log, emit, objectOf } = options;
+  let problems = new Map<string, Problem>();
+  let watches: ReadonlyMap<string, SessionWatch> = new Map();
+  let waiting: string | undefined;
+
+  const tell = (object: ObjectRef, type: Event["type"], reason: string, message: string) =>
+    emit({ object: referenceOf(object), type, reason, message });
+
+  return {
+    transition({ key, service, before, after }) {
+      const was = announcedAddresses(before);
+      const is = announcedAddresses(after);
+      if (was === is) return;
+      const subject = { service: key, protocol: "bgp", ips: after.addresses, pool: after.pool };
+      if (after.bgp.kind === "announced") {
+        log.info({ event: "serviceAnnounced", ...subject }, "service has IP, announcing");
+        return;
+      }
+      if (was === undefined) return;
+      const { reason, message } = after.bgp.refusal;
+      const line = { event: "serviceWithdrawn", ...subject, reason, message };
+      if (service !== undefined && reason === "conflictingAdvertisements") {
+        log.error(line, "withdrawing service announcement");
+      } else {
+        log.info(line, "withdrawing service announcement");
+      }
+    },
+
+    problems(now, everywhere) {
+      const toldByController = new Set(everywhere.map(problemKey));
+      const current = new Map(now.map((problem) => [problemKey(problem), problem]));
+      for (const [key, problem] of current) {
+        if (problems.has(key)) continue;
+        log.error({ op: "setConfig", object: objectKey(problem.object) }, formatProblem(problem));
+        if (toldByController.has(key)) continue;
+        const message = `on node "${node}": ${problem.field}: ${problem.message}`;
+        tell(problem.object, "Warning", "ConfigurationError", message);
+      }
+      for (const [key, problem] of problems) {
+        if (current.has(key)) continue;
+        const line = { op: "setConfig", object: objectKey(problem.object) };
+        log.info(line, `no longer a problem: ${formatProblem(problem)}`);
+      }
+      problems = current;
+    },
+
+    sessions(sessions, nowMs) {
+      const { reports, watches: next } = watchSessions(watches, sessions, nowMs);
+      watches = next;
+      for (const report of reports) {
+        const object = objectOf("BGPPeer", report.peer.name);
+        if (report.kind === "recovered") {
+          const message = `session of node "${node}" is established`;
+          tell(object, "Normal", "sessionEstablished", message);
+          continue;
+        }
+        const { reason, downMs, peer } = report;
+        const seconds = Math.round(downMs / 1000);
+        log.warn(
+          { event: "sessionFailing", peer: peer.name, node, seconds, reason },
+          "BGP session does not come up",
+        );
+        const message = `session of node "${node}" does not come up: ${reason}`;
+        tell(object, "Warning", "sessionFailed", message);
+      }
+    },
+
+    frrEvent(event, sessions) {
+      const peers = sessions.map(({ peer }) => peer);
+      switch (event.kind) {
+        case "session": {
+          const { neighbor, oldState, newState } = event;
+          const peer = findPeer(peers, neighbor)?.name;
+          const subject = { peer, address: neighbor.name, vrf: neighbor.vrf, node };
+          if (newState === "Established") {
+            log.info({ event: "sessionUp", ...subject }, "BGP session established");
+          } else if (oldState === "Established") {
+            const { reason } = neighbor;
+            log.warn({ event: "sessionDown", ...subject, reason, newState }, "BGP session down");
+          } else {
+            log.debug({ event: "sessionState", ...subject, oldState, newState }, "BGP session");
+          }
+          return;
+        }
+        case "bfd": {
+          const { bfd, oldState, newState } = event;
+          const line = {
+            event: "bfdState",
+            peer: bfd.peer,
+            vrf: bfd.vrf,
+            node,
+            oldState,
+            newState,
+          };
+          if (oldState === "up") {
+            log.warn({ ...line, reason: bfd.diagnostic }, `BFD session ${newState}`);
+          } else log.info(line, `BFD session ${newState}`);
+          return;
+        }
+        case "connected":
+          waiting = undefined;
+          log.info({ event: "frrConnected", version: event.version }, "FRR answers");
+          return;
+        case "disconnected":
+          waiting = event.reason;
+          log.error(
+            { event: "frrDisconnected", hung: event.hung, reason: event.reason },
+            "lost FRR: what it announces stays until it ends, waiting for it to answer again",
+          );
+          return;
+        case "applied":
+          log.debug(
+            { op: "reload-validate", commands: event.commands, ms: roundMs(event.durationMs) },
+            "success: FRR has taken the configuration",
+          );
+          return;
+        case "session-reset": {
+          const { peerName, reason } = event;
+          log.warn(
+            { event: "sessionReset", peer: peerName, node, reason },
+            "resetting BGP session",
+          );
+          const message = `node "${node}" resets the session: ${reason}`;
+          tell(objectOf("BGPPeer", peerName), "Warning", "sessionReset", message);
+          return;
+        }
+        case "drift":
+          log.warn(
+            { event: "frrDrift", lines: event.lines },
+            "somebody else changed FRR's configuration, putting it back",
+          );
+          return;
+        case "problem": {
+          log.error({ event: "frrProblem", node }, formatFrrProblem(event.problem));
+          const object = objectOfFrrProblem(event.problem);
+          if (object === undefined) return;
+          const message = `node "${node}": ${formatFrrProblem(event.problem)}`;
+          tell(object, "Warning", reasonOf(event.problem), message);
+          return;
+        }
+        case "problem-gone":
+          log.info(
+            { event: "frrProblem", node },
+            `no longer a problem: ${formatFrrProblem(event.problem)}`,
+          );
+          return;
+      }
+    },
+
+    frrStatus(status) {
+      if (status.connection.kind === "connected") {
+        waiting = undefined;
+        return;
+      }
+      if (waiting === status.connection.reason) return;
+      waiting = status.connection.reason;
+      log.warn({ event: "frrWaiting" }, `waiting for FRR: ${connectionText(status)}`);
+    },
+
+    assigned(service, uid) {
+      const slash = service.indexOf("/");
+      emit({
+        object: {
+          apiVersion: "v1",
+          kind: "Service",
+          namespace: service.slice(0, slash),
+          name: service.slice(slash + 1),
+          uid,
+        },
+        type: "Normal",
+        reason: "nodeAssigned",
+        message: `announcing from node "${node}" with protocol "bgp"`,
+      });
+    },
+
+    watchProblem(what, problem) {
+      if (problem === undefined) log.info({ op: "watch", what }, "can be followed again");
+      else log.warn({ op: "watch", what, error: problem }, "cannot be followed now");
+    },
+  };
+
+  function objectOfFrrProblem(problem: FrrProblem): ObjectRef | undefined {
+    switch (problem.kind) {
+      case "refused-line":
+        return problem.peerName === undefined ? undefined : objectOf("BGPPeer", problem.peerName);
+      case "next-session":
+        return objectOf("BGPPeer", problem.peerName);
+      case "refused-extra":
+        return objectOf("ConfigMap", "bgpextras");
+      case "file":
+        return undefined;
+    }
+  }
+}
+
+function reasonOf({ kind }: FrrProblem): string {
+  return kind === "next-session" ? "nextSession" : "frrRefused";
+}
+
+/** Undefined: nothing is announced. */
+function announcedAddresses(decision: Decision | undefined): string | undefined {
+  if (decision?.bgp.kind !== "announced") return undefined;
+  return decision.addresses.join(" ");
+}
+
+function problemKey(problem: Problem): string {
+  return `${objectKey(problem.object)} ${problem.field} ${problem.message}`;
+}
+
+function referenceOf({ kind, namespace, name, uid }: ObjectRef): Event["object"] {
+  const apiVersion = API_VERSIONS.get(kind) ?? "metallb.io/v1beta1";
+  return { apiVersion, kind, namespace, name, uid: uid === "" ? undefined : uid };
+}
+
+const API_VERSIONS: ReadonlyMap<string, string> = new Map([
+  ["BGPPeer", "metallb.io/v1beta2"],
+  ["ConfigMap", "v1"],
+]);
+
+function roundMs(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
