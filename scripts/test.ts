@@ -25,6 +25,7 @@ const LAYERS: readonly Layer[] = [
     concurrency: 1,
   },
   { name: "cluster", title: "real API server", globs: ["test/cluster/*.test.ts"], concurrency: 1 },
+  { name: "e2e", title: "end to end", globs: ["test/e2e/*.test.ts"], concurrency: 1 },
 ];
 
 async function runLayer(layer: Layer): Promise<Count & { exitCode: number }> {

@@ -14,7 +14,12 @@ export type SeenRoute = {
 export async function routeAt(lab: Lab, router: string, prefix: string): Promise<SeenRoute> {
   const node = lab.node(router);
   if (node.topology.runs === "bird") {
-    return parseBirdRoute(await node.exec(["birdc", "show", "route", "all", prefix]));
+    const text = node.exec(["birdc", "show", "route", "all", prefix]).catch((error: Error) => {
+      // birdc ends with exit code 1 where there is no such route.
+      if (error.message.includes("Network not found")) return "";
+      throw error;
+    });
+    return parseBirdRoute(await text);
   }
   const family = prefix.includes(":") ? "ipv6" : "ipv4";
   const show = `show bgp ${family} unicast ${prefix} json`;
