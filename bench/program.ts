@@ -18,6 +18,9 @@ export type ProgramOptions = {
   readonly url: string;
 };
 
+/** As the image starts them: docs/decisions/0001. */
+const NODE_FLAGS = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=0"] as const;
+
 /** Octets. */
 export type Memory = { readonly resident: number; readonly peak: number };
 
@@ -34,7 +37,14 @@ export class Program {
       name,
       // Ends in exec as well: the process id stays.
       command: "env",
-      args: [...assignments, process.execPath, bundle, ...args],
+      args: [
+        ...assignments,
+        "MALLOC_ARENA_MAX=1",
+        process.execPath,
+        ...NODE_FLAGS,
+        bundle,
+        ...args,
+      ],
       logPath: join(folder, `${name}.log`),
       netns,
     });

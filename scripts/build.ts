@@ -2,7 +2,35 @@
 // Kubernetes client that are used. Memory and speed are measured on these bundles.
 
 import { cpSync, rmSync } from "node:fs";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
+
+/**
+ * What KubeConfig imports for API classes and for fetch: we take credentials and agents of it only
+ * (src/kube/credentials.ts), and these are half of a bundle. Calling one of them is an error.
+ */
+const NOT_BUNDLED: Readonly<Record<string, readonly string[]>> = {
+  undici: ["Agent", "ProxyAgent"],
+  "./gen/index.js": ["createConfiguration", "ServerConfiguration"],
+};
+
+const leaveOut: Plugin = {
+  name: "leave-out",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(undici|\.\/gen\/index\.js)$/ }, ({ path, importer }) =>
+      importer.endsWith("client-node/dist/config.js")
+        ? { path, namespace: "left-out" }
+        : { errors: [{ text: `Cannot bundle "${path}": want it imported by config.js only` }] },
+    );
+    onLoad({ filter: /.*/, namespace: "left-out" }, ({ path }) => {
+      const names = NOT_BUNDLED[path] ?? [];
+      const functions = names.map(
+        (name) =>
+          `export function ${name}() { throw new Error("Cannot call ${name} of ${path}: not in the bundle"); }`,
+      );
+      return { contents: functions.join("\n") };
+    });
+  },
+};
 
 rmSync("dist", { recursive: true, force: true });
 await build({
@@ -16,13 +44,18 @@ await build({
   platform: "node",
   target: "node24",
   format: "esm",
-  minify: false,
+  // Names stay for stack traces. Comments go: one letter beyond Latin-1 in them, and V8 keeps the
+  // whole source in memory with two octets a letter.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  charset: "ascii",
   sourcemap: true,
   legalComments: "linked",
   // Packages written in CommonJS call require(), which an ES module does not have.
   banner: {
     js: 'import { createRequire as createBundleRequire } from "node:module"; const require = createBundleRequire(import.meta.url);',
   },
+  plugins: [leaveOut],
   logLevel: "warning",
 });
 cpSync("templates", "dist/templates", { recursive: true });

@@ -365,6 +365,8 @@ class Applier {
 
   async #applyAll(target: Target): Promise<void> {
     const compiled = this.#compile(target);
+    // The map lives on while we wait, and its new classes are unknown to what was just compiled.
+    const routes = new Map(target.routes);
     if (!this.#running.trees.has("bgpd")) await this.#running.read(["bgpd"]);
     const { flavor } = this.#running;
     if (flavor === undefined) return;
@@ -376,7 +378,7 @@ class Applier {
     for (const step of steps) {
       if (step.phase <= PHASE_BEFORE_NETWORKS) await this.#execute(step, compiled);
     }
-    await this.#sendNetworks(compiled, this.#allNetworkChanges(compiled, target));
+    await this.#sendNetworks(compiled, this.#allNetworkChanges(compiled, routes));
     for (const step of steps) {
       const isRemoval = step.phase > PHASE_BEFORE_NETWORKS && step.phase < PHASE_FLAP;
       if (isRemoval) await this.#execute(step, compiled);
@@ -424,7 +426,7 @@ class Applier {
     });
   }
 
-  #allNetworkChanges(compiled: CompiledSettings, { routes }: Target): readonly NetworkChange[] {
+  #allNetworkChanges(compiled: CompiledSettings, routes: Routes): readonly NetworkChange[] {
     const { networks } = this.#running;
     return networkChanges(compiled, routes, networks, allPrefixes(compiled, routes, networks));
   }
@@ -580,7 +582,7 @@ class Applier {
       return;
     }
     const steps = this.#plan(divide(compiled.tree, flavor), flavor);
-    const networks = this.#allNetworkChanges(compiled, target);
+    const networks = this.#allNetworkChanges(compiled, target.routes);
     const lines = [
       ...steps.flatMap(({ context, lines: own }) =>
         own.map(({ text }) => redact(text || context.join(" / "))),

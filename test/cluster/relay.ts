@@ -30,13 +30,17 @@ export async function startRelay(options: {
     ipc: true,
   });
   await new Promise<void>((resolve, reject) => {
-    daemon.child.once("error", reject);
-    daemon.child.once("exit", () => {
+    // Later its log may be gone.
+    const onExit = () =>
       reject(
         new Error(`Cannot start the relay into namespace ${options.netns}: ${daemon.logTail()}`),
       );
+    daemon.child.once("error", reject);
+    daemon.child.once("exit", onExit);
+    daemon.child.once("message", () => {
+      daemon.child.off("exit", onExit);
+      resolve();
     });
-    daemon.child.once("message", () => resolve());
     daemon.child.send("listen", outside, (error) => error && reject(error));
   });
   outside.close();
