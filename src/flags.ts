@@ -111,11 +111,15 @@ export function parseFlags<const F extends Flags>(
   return { kind: "values", values: Object.fromEntries(entries) as FlagValues<F>, operands };
 }
 
-/** What the command line and the environment of this process say; ends it for help (0) and for bad flags (2). */
+/**
+ * What the command line and the environment of this process say; ends it for help (0) and for bad
+ * flags (2). `args` default to all of the command line.
+ */
 export function readFlags<const F extends Flags>(
   program: Program<F>,
+  args: readonly string[] = process.argv.slice(2),
 ): { readonly values: FlagValues<F>; readonly operands: readonly string[] } {
-  const parsed = parseFlags(program, process.argv.slice(2), process.env);
+  const parsed = parseFlags(program, args, process.env);
   switch (parsed.kind) {
     case "values":
       return parsed;

@@ -1,6 +1,6 @@
 // The command line tool: picks the subcommand. Reads from a running speaker, changes nothing.
 
-import { type Flags, type FlagValues, type Program, parseFlags } from "../flags.ts";
+import { type Flags, type Program, readFlags } from "../flags.ts";
 import { type SpeakerState, STATE_PORT } from "../speaker/state.ts";
 import { formatStatus } from "./mirror-status.ts";
 
@@ -35,7 +35,7 @@ const MIRROR_STATUS = {
 } as const satisfies Program<Flags>;
 
 async function mirrorStatus(args: readonly string[]): Promise<void> {
-  const { o: format, port } = valuesOf(MIRROR_STATUS, args);
+  const { o: format, port } = readFlags(MIRROR_STATUS, args).values;
   const state = await readState(`http://127.0.0.1:${port}/state`);
   const text =
     format === "json" ? JSON.stringify(state, undefined, 2) : formatStatus(state, Date.now());
@@ -57,23 +57,6 @@ async function readState(url: string): Promise<SpeakerState> {
     return fail(`Cannot read ${url}: status ${response.status}, want a speaker on this port`);
   }
   return (await response.json()) as SpeakerState;
-}
-
-function valuesOf<const F extends Flags>(
-  program: Program<F>,
-  args: readonly string[],
-): FlagValues<F> {
-  const parsed = parseFlags(program, args, process.env);
-  switch (parsed.kind) {
-    case "values":
-      return parsed.values;
-    case "help":
-      process.stdout.write(parsed.text);
-      return process.exit(0);
-    case "refused":
-      process.stderr.write(`${program.name}: ${parsed.message}\n`);
-      return process.exit(2);
-  }
 }
 
 function fail(message: string): never {

@@ -1,18 +1,19 @@
 // The controller as a program: flags, environment and signals in, wiring out.
 
-import { readFileSync } from "node:fs";
 import { Registry } from "prom-client";
 import { readFlags } from "../flags.ts";
 import { startHttpServer } from "../http.ts";
-import { connect } from "../kube/connection.ts";
 import { createLogger, LOG_LEVELS } from "../log.ts";
+import { connectOrRefuse, ownNamespace, refuse } from "../startup.ts";
 import { startController } from "./loop.ts";
 
 /** How long writes that are under way may take when we are to end. */
 const CLOSE_MS = 1_000;
 
+const PROGRAM = "controller";
+
 const { values: flags } = readFlags({
-  name: "controller",
+  name: PROGRAM,
   summary: "Gives addresses from IPAddressPools to Services of type LoadBalancer.",
   flags: {
     namespace: {
@@ -63,9 +64,9 @@ const { values: flags } = readFlags({
 
 const ended = new AbortController();
 const { signal } = ended;
-const log = createLogger({ level: flags.logLevel, name: "controller" });
-const namespace = flags.namespace ?? serviceAccountNamespace();
-const connection = connectOrRefuse();
+const log = createLogger({ level: flags.logLevel, name: PROGRAM });
+const namespace = ownNamespace(PROGRAM, flags.namespace);
+const connection = connectOrRefuse(PROGRAM, flags.kubeconfig);
 const registry = new Registry();
 
 for (const name of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
@@ -97,7 +98,9 @@ const server =
         ready: controller.waitingFor,
         // A loop that is stuck does not answer at all.
         healthy: () => [],
-      }).catch((error: unknown) => refuse(error instanceof Error ? error.message : String(error)));
+      }).catch((error: unknown) =>
+        refuse(PROGRAM, error instanceof Error ? error.message : String(error)),
+      );
 
 if (!signal.aborted) {
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
@@ -106,25 +109,3 @@ const limit = setTimeout(() => connection.close(), CLOSE_MS);
 await Promise.all([controller.closed(), server?.close()]);
 clearTimeout(limit);
 connection.close();
-
-function refuse(message: string): never {
-  process.stderr.write(`controller: ${message}\n`);
-  return process.exit(2);
-}
-
-function serviceAccountNamespace(): string {
-  const file = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch {
-    return refuse(`Cannot start without --namespace, $METALLB_NAMESPACE or ${file}`);
-  }
-}
-
-function connectOrRefuse() {
-  try {
-    return connect({ kubeconfig: flags.kubeconfig });
-  } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
-  }
-}

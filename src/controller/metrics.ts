@@ -2,6 +2,7 @@
 // there when somebody asks.
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { type ClientMetrics, registerClientMetrics } from "../client-metrics.ts";
 import type { Allocations } from "./allocation.ts";
 import { poolCapacity } from "./pool-status.ts";
 
@@ -14,9 +15,7 @@ export type MetricsSource = {
 };
 
 /** What only the loop knows, told when it happens. */
-export type ControllerMetrics = {
-  readonly updateFailed: () => void;
-  readonly configLoaded: (options: { readonly isStale: boolean }) => void;
+export type ControllerMetrics = ClientMetrics & {
   readonly serviceWritten: (durationMs: number) => void;
   readonly conflict: () => void;
 };
@@ -25,30 +24,7 @@ export type ControllerMetrics = {
 export function registerMetrics(registry: Registry, source: MetricsSource): ControllerMetrics {
   const registers = [registry];
   registerPools(registers, source);
-  new Counter({
-    name: "metallb_k8s_client_updates_total",
-    help: "Number of k8s object updates that have been processed.",
-    registers,
-    collect() {
-      this.reset();
-      this.inc(source.updates());
-    },
-  });
-  const updateErrors = new Counter({
-    name: "metallb_k8s_client_update_errors_total",
-    help: "Number of k8s object updates that failed for some reason.",
-    registers,
-  });
-  const loaded = new Gauge({
-    name: "metallb_k8s_client_config_loaded_bool",
-    help: "1 if the MetalLB configuration was successfully loaded at least once.",
-    registers,
-  });
-  const stale = new Gauge({
-    name: "metallb_k8s_client_config_stale_bool",
-    help: "1 if running on a stale configuration, because some object of the latest one is bad.",
-    registers,
-  });
+  const client = registerClientMetrics(registry, source.updates);
   new Gauge({
     name: "metallb_allocator_services_waiting",
     help: "Services that want an address that is in use by others.",
@@ -69,11 +45,7 @@ export function registerMetrics(registry: Registry, source: MetricsSource): Cont
     registers,
   });
   return {
-    updateFailed: () => updateErrors.inc(),
-    configLoaded: ({ isStale }) => {
-      loaded.set(1);
-      stale.set(isStale ? 1 : 0);
-    },
+    ...client,
     serviceWritten: (durationMs) => durations.observe(durationMs / 1000),
     conflict: () => conflicts.inc(),
   };

@@ -1,22 +1,24 @@
 // The speaker as a program: flags, environment and signals in, wiring out.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { readFlags } from "../flags.ts";
 import { startFrr } from "../frr/apply.ts";
 import { readTemplates } from "../frr/templates.ts";
 import { startHttpServer } from "../http.ts";
-import { connect } from "../kube/connection.ts";
 import { createLogger, LOG_LEVELS } from "../log.ts";
+import { connectOrRefuse, ownNamespace, refuse } from "../startup.ts";
 import { startSpeaker } from "./loop.ts";
 import { frrLogLevel } from "./settings.ts";
 import { STATE_PORT } from "./state.ts";
 
 const NOT_USED = "not used yet";
 
+const PROGRAM = "speaker";
+
 const { values: flags } = readFlags({
-  name: "speaker",
+  name: PROGRAM,
   summary:
     "Announces the addresses of Services of type LoadBalancer from this node, through the FRR beside it.",
   flags: {
@@ -115,10 +117,11 @@ const { values: flags } = readFlags({
 
 const ended = new AbortController();
 const { signal } = ended;
-const log = createLogger({ level: flags.logLevel, name: "speaker" });
-const nodeName = flags.nodeName ?? refuse("Cannot start without --node-name or $METALLB_NODE_NAME");
-const namespace = flags.namespace ?? serviceAccountNamespace();
-const connection = connectOrRefuse();
+const log = createLogger({ level: flags.logLevel, name: PROGRAM });
+const nodeName =
+  flags.nodeName ?? refuse(PROGRAM, "Cannot start without --node-name or $METALLB_NODE_NAME");
+const namespace = ownNamespace(PROGRAM, flags.namespace);
+const connection = connectOrRefuse(PROGRAM, flags.kubeconfig);
 const registry = new Registry();
 const templates = readTemplates(templatesFolder());
 
@@ -165,35 +168,15 @@ const servers = await Promise.all([
     routes: { "/state": speaker.state },
   }),
   ...(flags.port === 0 ? [] : [startHttpServer({ ...pages, host: "", port: flags.port })]),
-]).catch((error: unknown) => refuse(error instanceof Error ? error.message : String(error)));
+]).catch((error: unknown) =>
+  refuse(PROGRAM, error instanceof Error ? error.message : String(error)),
+);
 
 if (!signal.aborted) {
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 await Promise.all([speaker.closed(), ...servers.map((server) => server.close())]);
 connection.close();
-
-function refuse(message: string): never {
-  process.stderr.write(`speaker: ${message}\n`);
-  return process.exit(2);
-}
-
-function serviceAccountNamespace(): string {
-  const file = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch {
-    return refuse(`Cannot start without --namespace, $METALLB_NAMESPACE or ${file}`);
-  }
-}
-
-function connectOrRefuse() {
-  try {
-    return connect({ kubeconfig: flags.kubeconfig });
-  } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
-  }
-}
 
 /** Beside the bundle, or at the top of the source tree. */
 function templatesFolder(): string {

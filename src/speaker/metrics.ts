@@ -2,6 +2,7 @@
 // Values are taken from what is there when somebody asks.
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { type ClientMetrics, registerClientMetrics } from "../client-metrics.ts";
 import type { Peer } from "../config/peer.ts";
 import type { FrrCounters, FrrStatus } from "../frr/status.ts";
 import type { Decision } from "./announce.ts";
@@ -15,11 +16,9 @@ export type MetricsSource = {
 };
 
 /** What only the loop knows, told when it happens. */
-export type SpeakerMetrics = {
+export type SpeakerMetrics = ClientMetrics & {
   /** A Service, the configuration or the Node was looked at anew. */
   readonly updated: (count: number) => void;
-  readonly updateFailed: () => void;
-  readonly configLoaded: (options: { readonly isStale: boolean }) => void;
   /** From the first watch event of a change until bgpd had taken all of it. */
   readonly applied: (durationMs: number) => void;
 };
@@ -32,26 +31,8 @@ export function registerMetrics(registry: Registry, source: MetricsSource): Spea
   registerBfd(registers, source);
   registerFrr(registers, source);
 
-  const updates = new Counter({
-    name: "metallb_k8s_client_updates_total",
-    help: "Number of k8s object updates that have been processed.",
-    registers,
-  });
-  const updateErrors = new Counter({
-    name: "metallb_k8s_client_update_errors_total",
-    help: "Number of k8s object updates that failed for some reason.",
-    registers,
-  });
-  const loaded = new Gauge({
-    name: "metallb_k8s_client_config_loaded_bool",
-    help: "1 if the MetalLB configuration was successfully loaded at least once.",
-    registers,
-  });
-  const stale = new Gauge({
-    name: "metallb_k8s_client_config_stale_bool",
-    help: "1 if running on a stale configuration, because some object of the latest one is bad.",
-    registers,
-  });
+  let updates = 0;
+  const client = registerClientMetrics(registry, () => updates);
   const applied = new Histogram({
     name: "metallb_speaker_apply_duration_seconds",
     help: "Time from the first watch event of a change until bgpd had taken all of it.",
@@ -59,11 +40,9 @@ export function registerMetrics(registry: Registry, source: MetricsSource): Spea
     registers,
   });
   return {
-    updated: (count) => updates.inc(count),
-    updateFailed: () => updateErrors.inc(),
-    configLoaded: ({ isStale }) => {
-      loaded.set(1);
-      stale.set(isStale ? 1 : 0);
+    ...client,
+    updated: (count) => {
+      updates += count;
     },
     applied: (durationMs) => applied.observe(durationMs / 1000),
   };
