@@ -6,6 +6,8 @@ import { Address6 } from "ip-address";
 import {
   ADDRESS_BITS,
   addressAt,
+  addressBytes,
+  addressFromBytes,
   addressNumber,
   compareAddresses,
   type Family,
@@ -90,6 +92,47 @@ describe("addressNumber() and addressAt()", () => {
         assert.equal(parseAddress(address), address);
       }),
     );
+  });
+});
+
+describe("addressBytes() and addressFromBytes()", () => {
+  for (const [text, expected] of [
+    ["192.0.2.10", [192, 0, 2, 10]],
+    ["::", [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+    ["::1", [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]],
+    ["2001:db8:0:1:1:1:1:1", [0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]],
+    ["1:0:0:2::3", [0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3]],
+    ["1::2:0:0:3", [0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 3]],
+    ["1:2:3:4:5:6::", [0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 0, 0, 0]],
+  ] as const) {
+    it(`agree about ${text}`, () => {
+      const address = known(text);
+      assert.equal(address, text);
+      assert.deepEqual(addressBytes(address), Uint8Array.from(expected));
+      assert.equal(addressFromBytes(addressBytes(address), 0, familyOf(address)), text);
+    });
+  }
+
+  it("agree with the number of any address, wherever it stands", () => {
+    fc.assert(
+      fc.property(numbered, fc.nat(20), ({ family, value }, offset) => {
+        const address = addressAt(family, value);
+        const bytes = addressBytes(address);
+        assert.equal(bytes.length, ADDRESS_BITS[family] / 8);
+        assert.equal(BigInt(`0x${Buffer.from(bytes).toString("hex")}`), value);
+        const frame = new Uint8Array(offset + bytes.length + 3).fill(0xee);
+        frame.set(bytes, offset);
+        assert.equal(addressFromBytes(frame, offset, family), address);
+      }),
+    );
+  });
+
+  it("agree with the library about every run of zeros", () => {
+    for (let zeros = 0; zeros < 256; zeros += 1) {
+      const bytes = Uint8Array.from({ length: 16 }, (_, i) => ((zeros >> (i >> 1)) & 1) * (i & 1));
+      const value = BigInt(`0x${Buffer.from(bytes).toString("hex")}`);
+      assert.equal(addressFromBytes(bytes, 0, "ipv6"), addressAt("ipv6", value));
+    }
   });
 });
 

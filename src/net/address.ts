@@ -1,4 +1,4 @@
-// One IP address: canonical text, family, number and order. Pure; every other file of ours
+// One IP address: canonical text, family, number, octets and order. Pure; every other file of ours
 // takes an `Address` and never parses text itself.
 
 import { isIPv4, isIPv6 } from "node:net";
@@ -48,6 +48,23 @@ export function addressAt(family: Family, value: bigint): Address {
   return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}` as Address;
 }
 
+/** The octets of an address, network byte order: 4 for IPv4, 16 for IPv6. */
+export function addressBytes(address: Address): Uint8Array {
+  if (familyOf(address) === "ipv6") return ipv6Bytes(address);
+  const value = ipv4Number(address);
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+/**
+ * The address whose first octet is at `offset`; the caller has checked the length. The inverse
+ * of `addressBytes`; called for every frame that comes in.
+ */
+export function addressFromBytes(bytes: Uint8Array, offset: number, family: Family): Address {
+  if (family === "ipv6") return ipv6Text(bytes, offset) as Address;
+  const [a, b] = [bytes[offset], bytes[offset + 1]];
+  return `${a}.${b}.${bytes[offset + 2]}.${bytes[offset + 3]}` as Address;
+}
+
 /** Orders addresses: every IPv4 address before every IPv6 address, then by number. */
 export function compareAddresses(a: Address, b: Address): number {
   const family = familyOf(a);
@@ -68,6 +85,52 @@ function ipv6Number(text: string): bigint {
   if (gap < 0) return BigInt(`0x${hexDigits(text)}`);
   const tail = hexDigits(text.slice(gap + 2));
   return BigInt(`0x${hexDigits(text.slice(0, gap)).padEnd(32 - tail.length, "0")}${tail}`);
+}
+
+// For canonical text, which holds no dotted decimal.
+function ipv6Bytes(text: Address): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const gap = text.indexOf("::");
+  writeGroups(bytes, 0, gap < 0 ? text : text.slice(0, gap));
+  if (gap >= 0) {
+    const tail = text.slice(gap + 2);
+    writeGroups(bytes, 16 - 2 * tail.split(":").length, tail);
+  }
+  return bytes;
+}
+
+function writeGroups(bytes: Uint8Array, offset: number, text: string): void {
+  if (text === "") return;
+  for (const [index, group] of text.split(":").entries()) {
+    const value = Number.parseInt(group, 16);
+    bytes[offset + index * 2] = value >> 8;
+    bytes[offset + index * 2 + 1] = value;
+  }
+}
+
+/** RFC 5952: no leading zeros; "::" for the first of the longest runs of two zeros or more. */
+function ipv6Text(bytes: Uint8Array, offset: number): string {
+  let [gapStart, gapLength, zeros] = [-1, 1, 0];
+  for (let group = 0; group < 8; group += 1) {
+    zeros = groupAt(bytes, offset, group) === 0 ? zeros + 1 : 0;
+    if (zeros > gapLength) [gapStart, gapLength] = [group - zeros + 1, zeros];
+  }
+  if (gapStart < 0) return groupsText(bytes, offset, 0, 8);
+  const head = groupsText(bytes, offset, 0, gapStart);
+  return `${head}::${groupsText(bytes, offset, gapStart + gapLength, 8)}`;
+}
+
+function groupsText(bytes: Uint8Array, offset: number, start: number, end: number): string {
+  let text = "";
+  for (let group = start; group < end; group += 1) {
+    text += (group === start ? "" : ":") + groupAt(bytes, offset, group).toString(16);
+  }
+  return text;
+}
+
+function groupAt(bytes: Uint8Array, offset: number, group: number): number {
+  const at = offset + group * 2;
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 
 /** Four digits for each group of an IPv6 text; the last two groups may be dotted decimal. */
