@@ -317,6 +317,27 @@ export const RULES: readonly Rule[] = [
       says: [`spec.preferredNodeSelectors[0].${field}`, ...says],
     }),
   ),
+  ...(
+    [
+      ["without a unit", "0", "30"],
+      ["that is no duration", "never", "always"],
+      ["with never in capitals", "1m30s", "Never"],
+      ["that is negative", "+30s", "-30s"],
+      ["that is empty", "0s", ""],
+    ] as const
+  ).map(
+    ([what, valid, invalid]): Rule => ({
+      kind: "L2Advertisement",
+      what: `a failbackDelay ${what}`,
+      valid: { failbackDelay: valid },
+      invalid: { failbackDelay: invalid },
+      says: [
+        "spec.failbackDelay: ",
+        `Cannot use "${invalid}": want a duration such as 30s or 5m, or never`,
+      ],
+      ...(invalid === "" && { parserAccepts: "an empty text counts as absent" }),
+    }),
+  ),
 
   // BGPAdvertisement
   ...integer("BGPAdvertisement", {}, "aggregationLength", [1, 32]),

@@ -182,6 +182,7 @@ const COMPLETE: {
       serviceSelectors: SELECTORS,
       interfaces: ["eth1"],
       preferredNodeSelectors: SELECTORS.map((preference) => ({ weight: 1, preference })),
+      failbackDelay: "30s",
     },
   },
 };

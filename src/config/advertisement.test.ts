@@ -230,9 +230,27 @@ describe("parseL2Advertisement()", () => {
           { weight: 1, preference: [] },
           { weight: 1, preference: [] },
         ],
+        failbackDelayMs: 0,
       },
     });
   });
+
+  for (const [failbackDelay, expected] of [
+    [undefined, 0],
+    ["", 0],
+    ["0s", 0],
+    ["30s", 30_000],
+    ["1m30.5s", 90_500],
+    ["1us", 1],
+    ["never", undefined],
+  ] as const) {
+    it(`reads failbackDelay ${failbackDelay} as ${expected} ms`, () => {
+      const resource = resourceOf<L2AdvertisementResource>({ failbackDelay });
+      const result = parseL2Advertisement(resource, REFERENCES);
+      assert(result.kind === "value");
+      assert.equal(result.value.failbackDelayMs, expected);
+    });
+  }
 
   const preferred = (entry: unknown) => ({ preferredNodeSelectors: [entry] });
   for (const [why, spec, field] of [
@@ -247,6 +265,10 @@ describe("parseL2Advertisement()", () => {
     ["a service selector twice", { serviceSelectors: TWICE }, "serviceSelectors[1]"],
     ["an interface that is a number", { interfaces: [0] }, "interfaces[0]"],
     ["a text for a list", { interfaces: "eth0" }, "interfaces"],
+    ["a failbackDelay without a unit", { failbackDelay: "30" }, "failbackDelay"],
+    ["a negative failbackDelay", { failbackDelay: "-1s" }, "failbackDelay"],
+    ["a failbackDelay nobody can wait for", { failbackDelay: "2562048h" }, "failbackDelay"],
+    ["a failbackDelay that is a number", { failbackDelay: 30 }, "failbackDelay"],
   ] as const) {
     it(`refuses ${why}`, () => {
       const result = parseL2Advertisement(resourceOf<L2AdvertisementResource>(spec), REFERENCES);

@@ -2,6 +2,7 @@
 
 import { ADDRESS_BITS } from "../net/address.ts";
 import { type CommunityValue, parseCommunity, sortCommunities } from "./community.ts";
+import { parseDuration } from "./duration.ts";
 import {
   type Fields,
   type Finding,
@@ -14,6 +15,7 @@ import {
   readFields,
   readInteger,
   readList,
+  readText,
   readTexts,
   report,
   show,
@@ -54,6 +56,11 @@ export type L2Advertisement = AdvertisementScope & {
     readonly weight: number;
     readonly preference: Selector;
   }[];
+  /**
+   * How long a node that comes first leaves the address with a living owner; 0: not at all, as
+   * MetalLB does; undefined: for ever.
+   */
+  readonly failbackDelayMs: number | undefined;
 };
 
 /** What advertisements refer to: the pools in force, and the community of an alias. */
@@ -65,6 +72,7 @@ export type AdvertisementReferences = {
 };
 
 const MAX_LOCAL_PREFERENCE = 0xffff_ffff;
+const NANOSECONDS_PER_MS = 1_000_000n;
 
 /** Parses a BGPAdvertisement; names of pools and peers that do not exist are no findings. */
 export function parseBgpAdvertisement(
@@ -110,6 +118,7 @@ export function parseL2Advertisement(
     ...readScope(resource.metadata.name, spec, references),
     interfaces: readTexts(spec, "interfaces"),
     preferredNodes: readPreferredNodes(spec),
+    failbackDelayMs: readFailbackDelay(spec),
   };
   return parsed(findings, () => advertisement);
 }
@@ -192,4 +201,18 @@ function readPreferredNodes(spec: Fields): L2Advertisement["preferredNodes"] {
     const { selector } = readSelector(entry.values["preference"], path, spec.findings);
     return { weight: weight ?? 1, preference: selector };
   });
+}
+
+/** Whole milliseconds, never less than what is asked for. */
+function readFailbackDelay(spec: Fields): number | undefined {
+  const text = readText(spec, "failbackDelay");
+  if (text === undefined) return 0;
+  if (text === "never") return undefined;
+  const delay = parseDuration(text);
+  if (delay !== undefined && delay >= 0n) {
+    return Number((delay + NANOSECONDS_PER_MS - 1n) / NANOSECONDS_PER_MS);
+  }
+  const wanted = 'want a duration such as "30s" or "5m", or "never"';
+  report(spec, "failbackDelay", `Cannot use ${show(text)}: ${wanted}`);
+  return 0;
 }

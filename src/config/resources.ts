@@ -68,6 +68,7 @@ export type L2AdvertisementResource = Resource<
         readonly weight: number;
         readonly preference: LabelSelectorResource;
       }[];
+      readonly failbackDelay?: string;
     };
   }
 >;
@@ -167,6 +168,18 @@ export type NodeResource = Resource<
     readonly status?: {
       readonly conditions?: readonly { readonly type: string; readonly status: string }[];
       readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+    };
+  }
+>;
+
+export type PodResource = Resource<
+  "Pod",
+  {
+    readonly spec?: { readonly nodeName?: string };
+    readonly status?: {
+      readonly phase?: string;
+      readonly podIP?: string;
+      readonly podIPs?: readonly { readonly ip?: string }[];
     };
   }
 >;
