@@ -37,6 +37,7 @@ await build({
   entryPoints: {
     controller: "src/controller/main.ts",
     speaker: "src/speaker/main.ts",
+    "wire-thread": "src/speaker/wire-thread.ts",
     metallb: "src/cli/main.ts",
   },
   outdir: "dist",
@@ -55,7 +56,17 @@ await build({
   banner: {
     js: 'import { createRequire as createBundleRequire } from "node:module"; const require = createBundleRequire(import.meta.url);',
   },
+  // It finds its binary beside itself.
+  external: ["koffi"],
   plugins: [leaveOut],
   logLevel: "warning",
 });
 cpSync("templates", "dist/templates", { recursive: true });
+// koffi's binary cannot be bundled; its sources are not wanted.
+const SOURCES = /\.(c|cc|hh|inc|S|asm|def|txt|md)$|\/(doc|vendor|lib)$/;
+for (const name of ["koffi", "@koromix"]) {
+  cpSync(`node_modules/${name}`, `dist/node_modules/${name}`, {
+    recursive: true,
+    filter: (path) => !SOURCES.test(path) || path.endsWith("LICENSE.txt"),
+  });
+}

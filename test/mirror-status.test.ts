@@ -5,17 +5,12 @@ import { execFile } from "node:child_process";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Registry } from "prom-client";
 import { type HttpServer, startHttpServer } from "../src/http.ts";
-import { connect } from "../src/kube/connection.ts";
-import { createLogger } from "../src/log.ts";
-import { startSpeaker } from "../src/speaker/loop.ts";
 import { eventually } from "./cluster/eventually.ts";
-import { type FakeApiServer, startApiServer } from "./fakes/api-server.ts";
-import { RecordedFrr } from "./fakes/recorded-frr.ts";
+import { endAll, serverWith, start } from "./running-speaker.ts";
 import {
   bgpAdvertisement,
-  NAMESPACE,
+  l2Advertisement,
   NODE,
   node,
   peer,
@@ -39,39 +34,21 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
   });
 }
 
-let server: FakeApiServer;
 let pages: HttpServer;
-const ended = new AbortController();
 
 before(async () => {
-  server = await startApiServer();
-  for (const manifest of [
+  const server = await serverWith(
     node(NODE),
     peer("leaf1", "10.0.0.2"),
     peer("bad", "nonsense"),
     pool("pool", ["192.0.2.0/24"]),
     bgpAdvertisement("all"),
+    l2Advertisement("all"),
     service("web", ["192.0.2.1"]),
     slice("web", [NODE]),
     service("idle", ["192.0.2.2"]),
-  ]) {
-    server.put(manifest);
-  }
-  const frr = new RecordedFrr();
-  const registry = new Registry();
-  const speaker = startSpeaker({
-    connection: connect({ kubeconfig: server.kubeconfigFile() }),
-    namespace: NAMESPACE,
-    nodeName: NODE,
-    podName: undefined,
-    loadBalancerClass: undefined,
-    ignoreExcludeLabel: false,
-    frrLogLevel: "informational",
-    startFrr: frr.start,
-    log: createLogger({ level: "none" }),
-    registry,
-    signal: ended.signal,
-  });
+  );
+  const { speaker, frr, registry } = start(server);
   pages = await startHttpServer({
     host: "127.0.0.1",
     port: 0,
@@ -84,9 +61,8 @@ before(async () => {
 });
 
 after(async () => {
-  ended.abort();
   await pages?.close();
-  await server?.close();
+  await endAll();
 });
 
 describe("mirror-status", () => {
@@ -96,9 +72,11 @@ describe("mirror-status", () => {
     assert.match(out, /^Node node1: ready$/m);
     assert.match(
       out,
-      /^ +default\/web +192\.0\.2\.1 +pool +announced +192\.0\.2\.1\/32 to leaf1$/m,
+      /^ +default\/web +192\.0\.2\.1 +pool +bgp +announced +192\.0\.2\.1\/32 to leaf1\n +layer2 +announced +on all interfaces; the only candidate$/m,
     );
-    assert.match(out, /^ +default\/idle +192\.0\.2\.2 +pool +refused +noEndpoints: /m);
+    assert.match(out, /^ +default\/idle +192\.0\.2\.2 +pool +- +refused +noEndpoints: /m);
+    assert.match(out, /^ +192\.0\.2\.1 +answering /m);
+    assert.match(out, /^ +membership +off: /m);
     assert.match(out, /^ +leaf1 +10\.0\.0\.2 +- +65100 +Unknown /m);
     assert.match(out, /^ +BGPPeer "bad": spec\.peerAddress: /m);
   });

@@ -3,6 +3,10 @@
 import assert from "node:assert/strict";
 import { type ConfigResources, parseConfig } from "../src/config/config.ts";
 import { type Address, parseAddress } from "../src/net/address.ts";
+import type { DecisionBasis } from "../src/speaker/desired.ts";
+import { Elections } from "../src/speaker/election.ts";
+import { Electorate } from "../src/speaker/electorate.ts";
+import { compileL2Policies } from "../src/speaker/l2-policy.ts";
 import { compilePolicy, type Policy } from "../src/speaker/policy.ts";
 import type { NodeState, ServiceFacts } from "../src/speaker/service.ts";
 
@@ -13,10 +17,23 @@ export type ConfigText = {
   readonly pools?: Readonly<Record<string, readonly string[]>>;
   /** Specs by name; default one that says nothing, "all". */
   readonly advertisements?: Readonly<Record<string, Values>>;
+  /** Specs by name; default none. */
+  readonly l2Advertisements?: Readonly<Record<string, Values>>;
   /** Specs by name; default one peer "leaf1". */
   readonly peers?: Readonly<Record<string, Values>>;
   readonly bfdProfiles?: Readonly<Record<string, Values>>;
   readonly extras?: string;
+};
+
+/** A configuration, and the nodes it is looked at from. */
+export type BasisText = ConfigText & {
+  /** This node, "node1"; default an ordinary one. */
+  readonly node?: Partial<NodeState>;
+  /** The other Nodes by name; default none. */
+  readonly others?: Readonly<Record<string, Partial<NodeState>>>;
+  /** Nodes whose speaker is alive; default: membership is off. */
+  readonly members?: readonly string[];
+  readonly ignoreExcludeLabel?: boolean;
 };
 
 export function address(text: string): Address {
@@ -26,8 +43,15 @@ export function address(text: string): Address {
 }
 
 export function nodeState(changes: Partial<NodeState> = {}): NodeState {
-  const internalIpv4 = address("10.0.0.1");
-  return { name: "node1", labels: {}, networkUnavailable: false, internalIpv4, ...changes };
+  return {
+    name: "node1",
+    labels: {},
+    networkUnavailable: false,
+    internalIpv4: address("10.0.0.1"),
+    l2Weight: 0,
+    l2WeightProblem: undefined,
+    ...changes,
+  };
 }
 
 /** Compiles for a node with these labels; fails when there is any problem. */
@@ -35,6 +59,7 @@ export function configOf(text: ConfigText = {}, labels: Readonly<Record<string, 
   const {
     pools = { pool: ["192.0.2.0/24", "2001:db8::/64"] },
     advertisements = { all: {} },
+    l2Advertisements = {},
     peers = { leaf1: {} },
     bfdProfiles = {},
     extras = "",
@@ -49,7 +74,7 @@ export function configOf(text: ConfigText = {}, labels: Readonly<Record<string, 
       ...spec,
     })),
     bfdProfiles: objects(bfdProfiles, (spec) => spec),
-    l2Advertisements: [],
+    l2Advertisements: objects(l2Advertisements, (spec) => spec),
     communities: [],
     namespaces: [],
     secrets: [],
@@ -67,6 +92,30 @@ export function policyOf(text: ConfigText = {}): Policy {
   return compilePolicy(configOf(text));
 }
 
+/** Everything decisions depend on besides Services and their endpoints. */
+export function basisOf(text: BasisText = {}): DecisionBasis {
+  const { others = {}, members, ignoreExcludeLabel = false } = text;
+  const node = nodeState(text.node);
+  const config = configOf(text, node.labels);
+  const nodes = new Map([[node.name, node]]);
+  for (const [name, changes] of Object.entries(others)) {
+    nodes.set(name, nodeState({ name, ...changes }));
+  }
+  return {
+    policy: compilePolicy(config),
+    node,
+    l2Policies: compileL2Policies(config.l2Advertisements, config.pools.keys(), nodes),
+    electorate: new Electorate({
+      self: node.name,
+      nodes,
+      members: members && new Set(members),
+      ignoreExcludeLabel,
+      elections: new Elections(),
+    }),
+    ignoreExcludeLabel,
+  };
+}
+
 /** A Service "default/web" at 192.0.2.1. */
 export function facts(changes: Partial<ServiceFacts> = {}): ServiceFacts {
   return {
@@ -76,6 +125,8 @@ export function facts(changes: Partial<ServiceFacts> = {}): ServiceFacts {
     isLocal: false,
     addresses: [address("192.0.2.1")],
     invalidAddress: undefined,
+    hasSharingKey: false,
+    l2Condition: undefined,
     ...changes,
   };
 }

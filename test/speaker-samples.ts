@@ -8,9 +8,13 @@ export const NODE = "node1";
 
 type Values = Readonly<Record<string, unknown>>;
 
-export function node(name: string, options: { labels?: Values; conditions?: Values[] } = {}) {
+export function node(
+  name: string,
+  options: { labels?: Values; annotations?: Values; conditions?: Values[] } = {},
+) {
+  const { labels = {}, annotations = {} } = options;
   return manifest("v1", "Node", name, undefined, {
-    metadata: { labels: options.labels ?? {} },
+    metadata: { labels, annotations },
     status: {
       addresses: [{ type: "InternalIP", address: "10.0.0.1" }],
       conditions: options.conditions ?? [],
@@ -22,10 +26,11 @@ export function node(name: string, options: { labels?: Values; conditions?: Valu
 export function service(
   name: string,
   ips: readonly string[],
-  options: { spec?: Values; labels?: Values } = {},
+  options: { spec?: Values; labels?: Values; annotations?: Values } = {},
 ) {
+  const { labels = {}, annotations = {} } = options;
   return manifest("v1", "Service", name, "default", {
-    metadata: { labels: options.labels ?? {} },
+    metadata: { labels, annotations },
     spec: { type: "LoadBalancer", externalTrafficPolicy: "Cluster", ...options.spec },
     status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } },
   });
@@ -58,6 +63,10 @@ export function bgpAdvertisement(name: string, spec: Values = {}) {
   return manifest("metallb.io/v1beta1", "BGPAdvertisement", name, NAMESPACE, { spec });
 }
 
+export function l2Advertisement(name: string, spec: Values = {}) {
+  return manifest("metallb.io/v1beta1", "L2Advertisement", name, NAMESPACE, { spec });
+}
+
 export function community(name: string, communities: readonly Values[]) {
   return manifest("metallb.io/v1beta1", "Community", name, NAMESPACE, { spec: { communities } });
 }
@@ -71,6 +80,23 @@ export function passwordSecret(name: string, password: string) {
 
 export function pod(name: string) {
   return manifest("v1", "Pod", name, NAMESPACE, {});
+}
+
+/** Labels of the Pods of speakers, as a selector. */
+export const SPEAKERS = "app=metallb,component=speaker";
+
+/** A Pod of a speaker that runs on this Node. */
+export function speakerPod(
+  name: string,
+  nodeName: string,
+  ips: readonly string[],
+  labels: Values = { app: "metallb", component: "speaker" },
+) {
+  return manifest("v1", "Pod", name, NAMESPACE, {
+    metadata: { labels },
+    spec: { nodeName },
+    status: { phase: "Running", podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) },
+  });
 }
 
 function manifest(

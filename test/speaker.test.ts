@@ -1,19 +1,20 @@
-// The speaker's real wiring between two doubles: the API server's and startFrr()'s. No daemon runs.
+// The whole speaker between doubles, and what it has FRR announce; for Layer 2 see speaker-layer2.test.ts.
 
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { Registry } from "prom-client";
-import { connect } from "../src/kube/connection.ts";
-import { createLogger } from "../src/log.ts";
-import { type Speaker, type SpeakerOptions, startSpeaker } from "../src/speaker/loop.ts";
 import { eventually } from "./cluster/eventually.ts";
+import { neighbor, type RecordedFrr } from "./fakes/recorded-frr.ts";
 import {
-  type FakeApiServer,
-  type Json,
-  type Manifest,
-  startApiServer,
-} from "./fakes/api-server.ts";
-import { neighbor, RecordedFrr } from "./fakes/recorded-frr.ts";
+  BGP_STATUSES,
+  CONFIGURATION,
+  endAll,
+  POOLS,
+  refused,
+  serverWith,
+  standing,
+  start,
+  writesAt,
+} from "./running-speaker.ts";
 import {
   bgpAdvertisement,
   community,
@@ -28,67 +29,9 @@ import {
   slice,
 } from "./speaker-samples.ts";
 
-const STATUSES = `/apis/metallb.io/v1beta1/namespaces/${NAMESPACE}/servicebgpstatuses`;
 const PEERS = `/apis/metallb.io/v1beta2/namespaces/${NAMESPACE}/bgppeers`;
-const CONFIGURATION = `/apis/metallb.io/v1beta1/namespaces/${NAMESPACE}/configurationstates/speaker-${NODE}`;
 
-type Running = {
-  readonly speaker: Speaker;
-  readonly frr: RecordedFrr;
-  readonly registry: Registry;
-  /** Log lines so far. */
-  readonly lines: Json[];
-  readonly stop: () => Promise<void>;
-};
-
-const cleanups: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function serverWith(...manifests: readonly Manifest[]): Promise<FakeApiServer> {
-  const server = await startApiServer();
-  cleanups.push(() => server.close());
-  for (const manifest of manifests) server.put(manifest);
-  return server;
-}
-
-function start(
-  server: FakeApiServer,
-  options: Partial<SpeakerOptions> & { readonly frr?: RecordedFrr } = {},
-): Running {
-  const ended = new AbortController();
-  const connection = connect({ kubeconfig: server.kubeconfigFile() });
-  const { frr = new RecordedFrr(), ...more } = options;
-  const registry = new Registry();
-  const lines: Json[] = [];
-  const log = createLogger({
-    level: "info",
-    destination: { write: (line: string) => void lines.push(JSON.parse(line)) },
-  });
-  const speaker = startSpeaker({
-    connection,
-    namespace: NAMESPACE,
-    nodeName: NODE,
-    podName: undefined,
-    loadBalancerClass: undefined,
-    ignoreExcludeLabel: false,
-    frrLogLevel: "informational",
-    startFrr: frr.start,
-    log,
-    registry,
-    signal: ended.signal,
-    ...more,
-  });
-  const stop = async () => {
-    ended.abort();
-    await speaker.closed();
-    connection.close();
-  };
-  cleanups.push(stop);
-  return { speaker, frr, registry, lines, stop };
-}
+afterEach(endAll);
 
 /** One peer, one pool, one advertisement. */
 const BASICS = [
@@ -103,16 +46,6 @@ const WEB = [service("web", ["192.0.2.1"]), slice("web", [NODE, "node2"])];
 function announced(frr: RecordedFrr, ...prefixes: readonly string[]): Promise<boolean> {
   return eventually(() => frr.last !== undefined && frr.prefixes.join() === prefixes.join(), {
     describe: `[${prefixes}] to be announced`,
-  });
-}
-
-function bgpOf({ speaker }: Running, key: string): Json {
-  return speaker.state().services.find(({ service: name }) => name === key)?.bgp;
-}
-
-function refused(running: Running, key: string, reason: string): Promise<boolean> {
-  return eventually(() => bgpOf(running, key)?.reason === reason, {
-    describe: `${key} to be refused: ${reason}`,
   });
 }
 
@@ -233,14 +166,14 @@ describe("what is announced", () => {
     const server = await serverWith(...BASICS, ...WEB);
     const running = start(server);
     await announced(running.frr, "192.0.2.1/32");
-    server.remove(`/apis/metallb.io/v1beta1/namespaces/${NAMESPACE}/ipaddresspools/pool`);
-    await eventually(() => /^poolGone/.test(bgpOf(running, "default/web")?.warning), {
+    server.remove(`${POOLS}/pool`);
+    await eventually(() => /^poolGone/.test(standing(running, "default/web", "bgp")?.warning), {
       describe: "the warning that the pool is gone",
     });
     assert.deepEqual(running.frr.prefixes, ["192.0.2.1/32"]);
     server.put(service("web", []));
     await announced(running.frr);
-    assert.equal(bgpOf(running, "default/web").reason, "noIPAllocated");
+    assert.equal(standing(running, "default/web", "bgp").reason, "noIPAllocated");
   });
 
   it("is complete with the first word to FRR, for 1000 Services too", async () => {
@@ -443,15 +376,12 @@ describe("bad objects", () => {
 });
 
 describe("status objects", () => {
-  const settledAt = (server: FakeApiServer) =>
-    server.requests.filter(({ verb }) => ["create", "patch", "update", "delete"].includes(verb));
-
   it("name the peers of each Service, once, and go with the announcement", async () => {
     const server = await serverWith(...BASICS, ...WEB, pod("speaker-abc"));
     const { stop } = start(server, { podName: "speaker-abc" });
     const [status] = await eventually(
       () => {
-        const found = server.list(STATUSES);
+        const found = server.list(BGP_STATUSES);
         return found[0]?.status !== undefined && found;
       },
       { describe: "the status object" },
@@ -496,16 +426,18 @@ describe("status objects", () => {
       },
     };
     server.put(stale);
-    const writes = settledAt(server).length;
+    const writes = writesAt(server).length;
     const { frr } = start(server, { podName: "speaker-abc" });
-    await eventually(() => server.list(STATUSES).length === 1, {
+    await eventually(() => server.list(BGP_STATUSES).length === 1, {
       describe: "the stale object to go",
     });
     server.put(slice("web", []));
     await announced(frr);
-    await eventually(() => server.list(STATUSES).length === 0, { describe: "no status object" });
+    await eventually(() => server.list(BGP_STATUSES).length === 0, {
+      describe: "no status object",
+    });
     assert.deepEqual(
-      settledAt(server)
+      writesAt(server)
         .slice(writes)
         .map(({ verb, path }) => [verb, path.slice(path.lastIndexOf("/") + 1)]),
       [
@@ -533,7 +465,7 @@ describe("status objects", () => {
     await announced(frr, "192.0.2.1/32", "192.0.2.2/32");
     assert(lines.some(({ op, level }) => op === "write" && level === "warn"));
     heal();
-    await eventually(() => server.list(STATUSES).filter(({ status }) => status).length === 2, {
+    await eventually(() => server.list(BGP_STATUSES).filter(({ status }) => status).length === 2, {
       describe: "both status objects",
     });
   });
@@ -543,31 +475,34 @@ describe("status objects", () => {
     server.fault({ kind: "lose", verb: "create", path: /servicebgpstatuses/ });
     server.fault({ kind: "reset", verb: "patch", path: /servicebgpstatuses/, times: 2 });
     start(server);
-    await eventually(() => server.list(STATUSES)[0]?.status?.peers.length === 1, {
+    await eventually(() => server.list(BGP_STATUSES)[0]?.status?.peers.length === 1, {
       describe: "the status object",
     });
-    assert.equal(server.list(STATUSES).length, 1);
+    assert.equal(server.list(BGP_STATUSES).length, 1);
   });
 
   it("go without an owner when the Pod cannot be found", async () => {
     const server = await serverWith(...BASICS, ...WEB);
     start(server, { podName: "no-such-pod" });
-    await eventually(() => server.list(STATUSES)[0]?.status, { describe: "the status object" });
-    assert.equal(server.list(STATUSES)[0].metadata.ownerReferences, undefined);
+    await eventually(() => server.list(BGP_STATUSES)[0]?.status, { describe: "the status object" });
+    assert.equal(server.list(BGP_STATUSES)[0].metadata.ownerReferences, undefined);
   });
 
   it("are written again when somebody removes them", async () => {
     const server = await serverWith(...BASICS, ...WEB);
     start(server);
     const name = await eventually(
-      () => server.get(CONFIGURATION)?.status && server.list(STATUSES)[0]?.metadata.name,
+      () => server.get(CONFIGURATION)?.status && server.list(BGP_STATUSES)[0]?.metadata.name,
       { describe: "the status objects" },
     );
-    server.remove(`${STATUSES}/${name}`);
+    server.remove(`${BGP_STATUSES}/${name}`);
     server.remove(CONFIGURATION);
-    await eventually(() => server.list(STATUSES)[0]?.status && server.get(CONFIGURATION)?.status, {
-      describe: "the status objects to be back",
-    });
+    await eventually(
+      () => server.list(BGP_STATUSES)[0]?.status && server.get(CONFIGURATION)?.status,
+      {
+        describe: "the status objects to be back",
+      },
+    );
   });
 });
 

@@ -24,6 +24,14 @@ const EMPTY: SpeakerState = {
     refusedCommands: 0,
     problems: [],
   },
+  layer2: {
+    problems: [],
+    fence: "starting",
+    addresses: [],
+    members: null,
+    interfaces: [],
+    lastTakeover: null,
+  },
 };
 
 const FULL: SpeakerState = {
@@ -35,6 +43,36 @@ const FULL: SpeakerState = {
       addresses: [],
       pool: null,
       bgp: { announced: false, reason: "noIPAllocated", message: "It has no address yet" },
+      l2: {
+        announced: false,
+        reason: "noIPAllocated",
+        message: "It has no address yet",
+        owner: null,
+      },
+    },
+    {
+      service: "default/dns",
+      addresses: ["192.0.2.53"],
+      pool: "public",
+      bgp: { announced: false, reason: "notOwner", message: "No BGPAdvertisement" },
+      l2: {
+        announced: true,
+        interfaces: ["eth0", "eth1"],
+        why: "first of 3 candidates by hash",
+        warning: 'until node "node2" takes over',
+      },
+    },
+    {
+      service: "default/mail",
+      addresses: ["192.0.2.25"],
+      pool: "public",
+      bgp: {
+        announced: true,
+        prefixes: [],
+        peers: [],
+        warning: "No peer of this node hears it",
+      },
+      l2: { announced: true, interfaces: [], why: "the only candidate", warning: null },
     },
     {
       service: "default/web",
@@ -45,6 +83,12 @@ const FULL: SpeakerState = {
         prefixes: ["192.0.2.1/32", "2001:db8::1/128"],
         peers: ["leaf1", "leaf2"],
         warning: "poolGone: odd",
+      },
+      l2: {
+        announced: false,
+        reason: "notOwner",
+        message: 'Node "node3" announces it: first of 3 candidates by hash',
+        owner: "node3",
       },
     },
   ],
@@ -99,6 +143,35 @@ const FULL: SpeakerState = {
     refusedCommands: 0,
     problems: ['ConfigMap "bgpextras": line 1: FRR refused "x": no'],
   },
+  layer2: {
+    problems: ["Cannot open a packet socket: EPERM"],
+    fence: null,
+    addresses: [
+      { address: "192.0.2.25", state: "waiting", since: "2026-11-01T00:01:00Z", other: "node2" },
+      { address: "192.0.2.53", state: "answering", since: "2026-11-01T00:00:00Z", other: null },
+    ],
+    members: [
+      {
+        name: "node1",
+        state: "alive",
+        since: "2026-11-01T00:00:00Z",
+        why: "answers",
+        rttMs: null,
+      },
+      { name: "node2", state: "dead", since: "2026-11-01T00:01:02Z", why: "silent", rttMs: 0.46 },
+    ],
+    interfaces: [
+      { name: "br0", mac: "02:00:00:00:00:01", arp: true, ndp: true, whyNot: null },
+      { name: "eth0", mac: "02:00:00:00:00:02", arp: false, ndp: false, whyNot: "enslaved" },
+      { name: "eth1", mac: "02:00:00:00:00:03", arp: true, ndp: false, whyNot: null },
+    ],
+    lastTakeover: {
+      at: "2026-11-01T00:00:00Z",
+      address: "192.0.2.53",
+      from: null,
+      durationMs: 51.27,
+    },
+  },
 };
 
 describe("formatStatus()", () => {
@@ -108,9 +181,35 @@ describe("formatStatus()", () => {
       `Node node1: ready
 
 Services
-  SERVICE      ADDRESSES              POOL    BGP        DETAIL
-  default/api  -                      -       refused    noIPAllocated: It has no address yet
-  default/web  192.0.2.1,2001:db8::1  public  announced  192.0.2.1/32, 2001:db8::1/128 to leaf1, leaf2; poolGone: odd
+  SERVICE       ADDRESSES              POOL    PROTOCOL  STATE      DETAIL
+  default/api   -                      -       -         refused    noIPAllocated: It has no address yet
+  default/dns   192.0.2.53             public  bgp       refused    notOwner: No BGPAdvertisement
+                                               layer2    announced  on eth0, eth1; first of 3 candidates by hash; until node "node2" takes over
+  default/mail  192.0.2.25             public  bgp       announced  No peer of this node hears it
+                                               layer2    announced  on all interfaces; the only candidate
+  default/web   192.0.2.1,2001:db8::1  public  bgp       announced  192.0.2.1/32, 2001:db8::1/128 to leaf1, leaf2; poolGone: odd
+                                               layer2    refused    notOwner: Node "node3" announces it: first of 3 candidates by hash
+
+Layer 2 addresses
+  ADDRESS     STATE      SINCE  OTHER NODE
+  192.0.2.25  waiting    5s     node2
+  192.0.2.53  answering  1m5s   -
+
+Members
+  NODE   STATE  SINCE  WHY      ROUND TRIP
+  node1  alive  1m5s   answers  -
+  node2  dead   3s     silent   0.5 ms
+
+Interfaces
+  INTERFACE  HARDWARE ADDRESS   ANSWERS  WHY NOT
+  br0        02:00:00:00:00:01  ARP NDP  -
+  eth0       02:00:00:00:00:02  -        enslaved
+  eth1       02:00:00:00:00:03  ARP      -
+
+Layer 2
+  may answer      yes
+  membership      on
+  last take-over  1m5s ago, 2026-11-01T00:00:00Z: 192.0.2.53 from nobody in 51.3 ms
 
 Sessions
   PEER   ADDRESS   VRF  AS        STATE        UP    SENT  BFD  DETAIL
@@ -131,6 +230,7 @@ FRR
 Problems
   BGPPeer "bad": spec.peerASN: Cannot use 0
   ConfigMap "bgpextras": line 1: FRR refused "x": no
+  Cannot open a packet socket: EPERM
 `,
     );
   });
@@ -143,6 +243,17 @@ Problems
   The list of Services is not complete yet
 
 Services: none
+
+Layer 2 addresses: none
+
+Members: none
+
+Interfaces: none
+
+Layer 2
+  may answer      no: starting
+  membership      off: every Node counts as alive
+  last take-over  none since the speaker started
 
 Sessions: none
 

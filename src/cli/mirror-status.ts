@@ -7,17 +7,39 @@ import type {
   SessionState,
   SpeakerState,
 } from "../speaker/state.ts";
+import type { WireState } from "../speaker/wire-state.ts";
 import { formatTable } from "./table.ts";
 
 /** The state as tables for a terminal; `nowMs` is the time the ages are counted from. */
 export function formatStatus(state: SpeakerState, nowMs: number): string {
-  const { node, waitingFor, services, sessions, routes, frr, problems } = state;
+  const { node, waitingFor, services, sessions, routes, frr, layer2, problems } = state;
   const sections = [
     [`Node ${node}: ${waitingFor.length === 0 ? "ready" : "not ready"}`, ...indented(waitingFor)],
     section("Services", services, [
-      ["SERVICE", "ADDRESSES", "POOL", "BGP", "DETAIL"],
-      ...services.map(serviceRow),
+      ["SERVICE", "ADDRESSES", "POOL", "PROTOCOL", "STATE", "DETAIL"],
+      ...services.flatMap(serviceRows),
     ]),
+    section("Layer 2 addresses", layer2.addresses, [
+      ["ADDRESS", "STATE", "SINCE", "OTHER NODE"],
+      ...layer2.addresses.map(({ address, state, since, other }) => [
+        ...[address, state, formatAge(since, nowMs), other ?? "-"],
+      ]),
+    ]),
+    section("Members", layer2.members ?? [], [
+      ["NODE", "STATE", "SINCE", "WHY", "ROUND TRIP"],
+      ...(layer2.members ?? []).map(({ name, state, since, why, rttMs }) => [
+        ...[name, state, formatAge(since, nowMs), why],
+        rttMs === null ? "-" : `${rttMs.toFixed(1)} ms`,
+      ]),
+    ]),
+    section("Interfaces", layer2.interfaces, [
+      ["INTERFACE", "HARDWARE ADDRESS", "ANSWERS", "WHY NOT"],
+      ...layer2.interfaces.map(({ name, mac, arp, ndp, whyNot }) => [
+        ...[name, mac, [...(arp ? ["ARP"] : []), ...(ndp ? ["NDP"] : [])].join(" ") || "-"],
+        whyNot ?? "-",
+      ]),
+    ]),
+    ["Layer 2", ...indented(layer2Lines(layer2, nowMs))],
     section("Sessions", sessions, [
       ["PEER", "ADDRESS", "VRF", "AS", "STATE", "UP", "SENT", "BFD", "DETAIL"],
       ...sessions.map(sessionRow),
@@ -27,7 +49,7 @@ export function formatStatus(state: SpeakerState, nowMs: number): string {
       ...routes.flatMap(routeRows),
     ]),
     ["FRR", ...indented(frrLines(frr, nowMs))],
-    ["Problems", ...indented([...problems, ...frr.problems])],
+    ["Problems", ...indented([...problems, ...frr.problems, ...layer2.problems])],
   ];
   return sections
     .map((lines) =>
@@ -49,14 +71,53 @@ function indented(lines: readonly string[]): readonly string[] {
   return lines.map((line) => `  ${line.replaceAll("\n", "\n    ")}`);
 }
 
-function serviceRow({ service, addresses, pool, bgp }: ServiceState): readonly string[] {
-  const row = [service, addresses.join(",") || "-", pool ?? "-"];
-  if (!bgp.announced) return [...row, "refused", `${bgp.reason}: ${bgp.message}`];
+function serviceRows(service: ServiceState): readonly (readonly string[])[] {
+  const { addresses, pool, bgp, l2 } = service;
+  const head = [service.service, addresses.join(",") || "-", pool ?? "-"];
+  // Refused before it came to protocols.
+  if (!bgp.announced && !l2.announced && bgp.message === l2.message) {
+    return [[...head, "-", "refused", `${bgp.reason}: ${bgp.message}`]];
+  }
+  return [
+    [...head, "bgp", ...bgpCells(bgp)],
+    ["", "", "", "layer2", ...l2Cells(l2)],
+  ];
+}
+
+function bgpCells(bgp: ServiceState["bgp"]): readonly string[] {
+  if (!bgp.announced) return ["refused", `${bgp.reason}: ${bgp.message}`];
   const detail = [
     ...(bgp.peers.length === 0 ? [] : [`${bgp.prefixes.join(", ")} to ${bgp.peers.join(", ")}`]),
     ...(bgp.warning === null ? [] : [bgp.warning]),
   ];
-  return [...row, "announced", detail.join("; ")];
+  return ["announced", detail.join("; ")];
+}
+
+function l2Cells(l2: ServiceState["l2"]): readonly string[] {
+  if (!l2.announced) return ["refused", `${l2.reason}: ${l2.message}`];
+  const { interfaces, why, warning } = l2;
+  const on = interfaces.length === 0 ? "on all interfaces" : `on ${interfaces.join(", ")}`;
+  return ["announced", [`${on}; ${why}`, ...(warning === null ? [] : [warning])].join("; ")];
+}
+
+function layer2Lines(layer2: WireState, nowMs: number): readonly string[] {
+  const { fence, members, lastTakeover } = layer2;
+  const age = lastTakeover && formatAge(lastTakeover.at, nowMs);
+  return formatTable([
+    ["may answer", fence === null ? "yes" : `no: ${fence}`],
+    ["membership", members === null ? "off: every Node counts as alive" : "on"],
+    [
+      "last take-over",
+      lastTakeover === null
+        ? "none since the speaker started"
+        : `${age} ago, ${lastTakeover.at}: ${lastTakeover.address} from ${lastTakeover.from ?? "nobody"} in ${lastTakeover.durationMs.toFixed(1)} ms`,
+    ],
+  ]);
+}
+
+/** How long ago an RFC 3339 time was. */
+function formatAge(time: string, nowMs: number): string {
+  return formatSeconds(Math.max(0, Math.round((nowMs - Date.parse(time)) / 1000)));
 }
 
 function sessionRow(session: SessionState): readonly string[] {
@@ -85,16 +146,15 @@ function routeRows({ prefix, heardBy }: RouteState): readonly (readonly string[]
 
 function frrLines(frr: FrrState, nowMs: number): readonly string[] {
   const { connection, version, lastApply } = frr;
-  const age = lastApply && Math.max(0, Math.round((nowMs - Date.parse(lastApply.at)) / 1000));
   return formatTable([
     ["connection", version === null ? connection : `${connection}, FRR ${version}`],
     ["routes", `${frr.routesApplied} applied, ${frr.routesWanted} wanted`],
     ["commands", `${frr.commands} sent, ${frr.refusedCommands} refused`],
     [
       "last change",
-      lastApply === null || age === null
+      lastApply === null
         ? "none since the speaker started"
-        : `${formatSeconds(age)} ago, ${lastApply.commands} commands in ${lastApply.durationMs.toFixed(1)} ms`,
+        : `${formatAge(lastApply.at, nowMs)} ago, ${lastApply.commands} commands in ${lastApply.durationMs.toFixed(1)} ms`,
     ],
   ]);
 }

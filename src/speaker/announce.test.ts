@@ -1,20 +1,21 @@
 // Every refusal by its reason and every kind of announcement, on configurations as users write them.
+// What Layer 2 makes of a Service is the matter of layer2.test.ts: here, that it is asked.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { address, type ConfigText, facts, nodeState, policyOf } from "../../test/speaker-config.ts";
+import { address, type BasisText, basisOf, facts } from "../../test/speaker-config.ts";
 import { type Decision, type DecisionInput, decideService } from "./announce.ts";
 import type { RefusalReason } from "./refusal.ts";
 
-type Input = Partial<Omit<DecisionInput, "policy">> & { readonly config?: ConfigText };
+type Input = Partial<Pick<DecisionInput, "service" | "servingNodes" | "previous">> & {
+  readonly config?: BasisText;
+};
 
 function decide({ config, ...more }: Input = {}): Decision {
   return decideService({
+    ...basisOf(config),
     service: facts(),
     servingNodes: new Set(["node2"]),
-    node: nodeState(),
-    policy: policyOf(config),
-    ignoreExcludeLabel: false,
     previous: undefined,
     ...more,
   });
@@ -29,6 +30,14 @@ function announcedBy(decision: Decision): string[] {
   );
 }
 
+/** What became of it by BGP and by Layer 2: the kind, or the reason of the refusal. */
+function wordsOf({ bgp, l2 }: Decision): readonly [string, string] {
+  const word = (one: Decision["bgp"] | Decision["l2"]) =>
+    one.kind === "refused" ? one.refusal.reason : one.kind;
+  return [word(bgp), word(l2)];
+}
+
+const BOTH_NOT_ALLOWED = ["ipNotAllowed", "ipNotAllowed"];
 const PLAIN = ["192.0.2.1/32"];
 const EXCLUDED = { "node.kubernetes.io/exclude-from-external-load-balancers": "" };
 const BLUE = { serviceSelectors: [{ matchLabels: { color: "blue" } }] };
@@ -94,7 +103,7 @@ describe("decideService() announces", () => {
     ],
     [
       "despite the exclude label when told to",
-      { node: nodeState({ labels: EXCLUDED }), ignoreExcludeLabel: true },
+      { config: { node: { labels: EXCLUDED }, ignoreExcludeLabel: true } },
       PLAIN,
     ],
     [
@@ -172,12 +181,12 @@ describe("decideService() refuses", () => {
     [
       "a node whose network is not set up",
       "nodeNetworkUnavailable",
-      { node: nodeState({ networkUnavailable: true }) },
+      { config: { node: { networkUnavailable: true } } },
     ],
     [
       "a node with the exclude label, whatever its value",
       "nodeLabeledExcludeBalancers",
-      { node: nodeState({ labels: EXCLUDED }) },
+      { config: { node: { labels: EXCLUDED } } },
     ],
     ["endpoints elsewhere only, policy Local", "noLocalEndpoints", { service: local }],
     [
@@ -194,7 +203,7 @@ describe("decideService() refuses", () => {
     [
       "the network before the label",
       "nodeNetworkUnavailable",
-      { node: nodeState({ networkUnavailable: true, labels: EXCLUDED }) },
+      { config: { node: { networkUnavailable: true, labels: EXCLUDED } } },
     ],
   ];
   for (const [name, reason, input] of rows) {
@@ -208,23 +217,104 @@ describe("decideService() refuses", () => {
   }
 });
 
+describe("decideService() decides for each protocol", () => {
+  const l2Advertisements = { all: {} };
+  const rows: readonly (readonly [string, Input, string, string])[] = [
+    ["both", { config: { l2Advertisements } }, "announced", "elected"],
+    ["BGP alone", {}, "announced", "noMatchingAdvertisement"],
+    ["Layer 2 alone", { config: { l2Advertisements, advertisements: {} } }, "notOwner", "elected"],
+    [
+      "Layer 2 of another pool",
+      {
+        config: {
+          pools: twoPools,
+          advertisements: {},
+          l2Advertisements: { b: { ipAddressPools: ["b"] } },
+        },
+      },
+      "notOwner",
+      "noMatchingAdvertisement",
+    ],
+    [
+      "one node of those that announce by BGP",
+      { config: { l2Advertisements, others: { node2: { l2Weight: 1 } } } },
+      "announced",
+      "standby",
+    ],
+    [
+      "the endpoints, policy Local",
+      { service: local, config: { l2Advertisements, others: { node2: {} } } },
+      "noLocalEndpoints",
+      "notOwner",
+    ],
+    [
+      "a shared address, which BGP does not mind",
+      {
+        service: facts({ labels: { color: "blue" }, hasSharingKey: true }),
+        config: { l2Advertisements: { blue: BLUE } },
+      },
+      "announced",
+      "sharedIPWithServiceSelector",
+    ],
+    [
+      "no endpoint",
+      { config: { l2Advertisements }, servingNodes: new Set() },
+      "noEndpoints",
+      "notOwner",
+    ],
+    [
+      "neither for a Service without address",
+      { config: { l2Advertisements }, service: facts({ addresses: [] }) },
+      "noIPAllocated",
+      "noIPAllocated",
+    ],
+    [
+      "neither for a Service that is gone",
+      { config: { l2Advertisements }, service: undefined },
+      "serviceDeleted",
+      "serviceDeleted",
+    ],
+    [
+      "neither for addresses of no pool",
+      { config: { l2Advertisements, pools: twoPools }, service: dual },
+      "ipNotAllowed",
+      "ipNotAllowed",
+    ],
+  ];
+  for (const [name, input, bgp, l2] of rows) {
+    it(name, () => assert.deepEqual(wordsOf(decide(input)), [bgp, l2]));
+  }
+});
+
 describe("decideService() when the pool is gone", () => {
   const config = { pools: { other: ["198.51.100.0/24"] } };
   const previous = decide();
 
   it("goes on announcing the same addresses", () => {
-    const { bgp, pool } = decide({ config, previous });
-    assert(bgp.kind === "announced");
-    assert.equal(bgp.poolGone, true);
-    assert.equal(pool, "pool");
+    const { bgp, pool, poolGone } = decide({ config, previous });
+    assert.deepEqual([bgp.kind, poolGone, pool], ["announced", true, "pool"]);
     const again = decide({ config, previous: decide({ config, previous }) });
     assert.equal(again.bgp.kind, "announced");
   });
 
+  it("goes on announcing by Layer 2, from the node that comes first now", () => {
+    const l2 = { advertisements: {}, l2Advertisements: { all: {} } };
+    const nodes = { others: { node2: { l2Weight: 1 } } };
+    const before = decide({ config: { ...l2, ...nodes } });
+    assert.deepEqual(wordsOf(before), ["notOwner", "standby"]);
+    const withoutPool = { ...l2, ...config };
+    const held = decide({ config: { ...withoutPool, ...nodes }, previous: before });
+    assert.deepEqual([held.poolGone, ...wordsOf(held)], [true, "notOwner", "standby"]);
+    const alone = decide({
+      config: { ...withoutPool, ...nodes, members: ["node1"] },
+      previous: held,
+    });
+    assert.deepEqual([alone.poolGone, ...wordsOf(alone)], [true, "notOwner", "elected"]);
+  });
+
   it("stops when the addresses change", () => {
     const service = facts({ addresses: [address("192.0.2.2")] });
-    const { bgp } = decide({ config, previous, service });
-    assert.equal(bgp.kind === "refused" && bgp.refusal.reason, "ipNotAllowed");
+    assert.deepEqual(wordsOf(decide({ config, previous, service })), BOTH_NOT_ALLOWED);
   });
 
   it("stops when the last endpoint goes", () => {
@@ -233,13 +323,16 @@ describe("decideService() when the pool is gone", () => {
   });
 
   it("does not begin", () => {
-    const { bgp } = decide({ config });
-    assert.equal(bgp.kind === "refused" && bgp.refusal.reason, "ipNotAllowed");
+    assert.deepEqual(wordsOf(decide({ config })), BOTH_NOT_ALLOWED);
+    const refused = decide({ servingNodes: new Set() });
+    assert.deepEqual(wordsOf(decide({ config, previous: refused })), BOTH_NOT_ALLOWED);
   });
 
   it("is over when a pool covers them again", () => {
-    const { bgp, pool } = decide({ config: { pools: { new: ["192.0.2.0/30"] } }, previous });
-    assert(bgp.kind === "announced");
-    assert.deepEqual([bgp.poolGone, pool], [false, "new"]);
+    const { bgp, pool, poolGone } = decide({
+      config: { pools: { new: ["192.0.2.0/30"] } },
+      previous,
+    });
+    assert.deepEqual([bgp.kind, poolGone, pool], ["announced", false, "new"]);
   });
 });

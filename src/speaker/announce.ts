@@ -9,6 +9,9 @@ import { matchesAny } from "../config/selector.ts";
 import type { ClassEntry } from "../frr/model.ts";
 import { type Address, familyOf } from "../net/address.ts";
 import { type Prefix, prefixOf } from "../net/prefix.ts";
+import { type Electorate, EXCLUDE_LABEL } from "./electorate.ts";
+import type { L2PoolPolicy } from "./l2-policy.ts";
+import { decideLayer2, type L2Decision } from "./layer2.ts";
 import type { Policy, PolicyAdvertisement, PoolPolicy } from "./policy.ts";
 import type { Refusal, RefusalReason } from "./refusal.ts";
 import type { NodeState, ServiceFacts } from "./service.ts";
@@ -18,8 +21,19 @@ export type Decision = {
   readonly addresses: readonly Address[];
   /** Undefined: the addresses are in no pool, or not all in one. */
   readonly pool: string | undefined;
+  /** How the pool is announced; undefined: it was refused before it came to that. */
+  readonly policies: PoolPolicies | undefined;
+  /**
+   * The pool is gone, or no longer covers the addresses: announced as before until the controller
+   * changes the Service.
+   */
+  readonly poolGone: boolean;
   readonly bgp: BgpDecision;
+  readonly l2: L2Decision;
 };
+
+/** How one pool is announced, by protocol. */
+export type PoolPolicies = { readonly bgp: PoolPolicy; readonly l2: L2PoolPolicy };
 
 export type BgpDecision =
   | {
@@ -27,13 +41,6 @@ export type BgpDecision =
       readonly announcements: readonly Announcement[];
       /** Names of the peers of this node that hear it, sorted. */
       readonly peers: readonly string[];
-      /** What it was decided by; see `poolGone`. */
-      readonly policy: PoolPolicy;
-      /**
-       * The pool is gone, or no longer covers the addresses: announced as before until the
-       * controller changes the Service.
-       */
-      readonly poolGone: boolean;
     }
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
@@ -52,17 +59,18 @@ export type DecisionInput = {
   readonly servingNodes: ReadonlySet<string>;
   readonly node: NodeState;
   readonly policy: Policy;
+  /** By pool name. */
+  readonly l2Policies: ReadonlyMap<string, L2PoolPolicy>;
+  readonly electorate: Electorate;
   /** Do not look at the label node.kubernetes.io/exclude-from-external-load-balancers. */
   readonly ignoreExcludeLabel: boolean;
   /** The last decision for this Service. */
   readonly previous: Decision | undefined;
 };
 
-const EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers";
-
 /** Decides for one Service. */
 export function decideService(input: DecisionInput): Decision {
-  const { service, policy, previous } = input;
+  const { service, previous } = input;
   if (service === undefined) {
     const message = "The Service is gone, or no longer of type LoadBalancer";
     return refused([], undefined, "serviceDeleted", message);
@@ -75,14 +83,26 @@ export function decideService(input: DecisionInput): Decision {
   if (addresses.length === 0) {
     return refused(addresses, undefined, "noIPAllocated", "It has no address yet");
   }
-  const current = commonPool(policy, addresses);
-  const held = current ?? heldPolicy(previous, addresses);
-  if (held === undefined) {
+  const current = policiesOf(input, addresses);
+  const policies = current ?? heldPolicies(previous, addresses);
+  if (policies === undefined) {
     const message = `Not all of ${addresses.join(", ")} are in one pool`;
     return refused(addresses, undefined, "ipNotAllowed", message);
   }
-  const bgp = decideBgp(input, service, held, current === undefined);
-  return { addresses, pool: held.pool.name, bgp };
+  const { servingNodes, electorate } = input;
+  return {
+    addresses,
+    pool: policies.bgp.pool.name,
+    policies,
+    poolGone: current === undefined,
+    bgp: decideBgp(input, service, policies.bgp),
+    l2: decideLayer2({ service, servingNodes, policy: policies.l2, electorate }),
+  };
+}
+
+/** Whether this node announces it by any protocol, or may have to do so for a moment yet. */
+export function isAnnounced({ bgp, l2 }: Decision): boolean {
+  return bgp.kind === "announced" || l2.kind !== "refused";
 }
 
 function refused(
@@ -91,11 +111,25 @@ function refused(
   reason: RefusalReason,
   message: string,
 ): Decision {
-  return { addresses, pool, bgp: refusal(reason, message) };
+  const bgp = refusal(reason, message);
+  const l2 = { ...bgp, excludedOnly: undefined, successor: undefined };
+  return { addresses, pool, policies: undefined, poolGone: false, bgp, l2 };
 }
 
-function refusal(reason: RefusalReason, message: string): BgpDecision {
+function refusal(
+  reason: RefusalReason,
+  message: string,
+): Extract<BgpDecision, { readonly kind: "refused" }> {
   return { kind: "refused", refusal: { reason, message } };
+}
+
+function policiesOf(
+  { policy, l2Policies }: DecisionInput,
+  addresses: readonly Address[],
+): PoolPolicies | undefined {
+  const bgp = commonPool(policy, addresses);
+  const l2 = bgp && l2Policies.get(bgp.pool.name);
+  return bgp && l2 && { bgp, l2 };
 }
 
 function commonPool(policy: Policy, addresses: readonly Address[]): PoolPolicy | undefined {
@@ -109,22 +143,17 @@ function commonPool(policy: Policy, addresses: readonly Address[]): PoolPolicy |
 }
 
 /** What the Service is announced by, if that is for the same set of addresses. */
-function heldPolicy(
+function heldPolicies(
   previous: Decision | undefined,
   addresses: readonly Address[],
-): PoolPolicy | undefined {
-  if (previous?.bgp.kind !== "announced") return undefined;
+): PoolPolicies | undefined {
+  if (previous === undefined || !isAnnounced(previous)) return undefined;
   const before = new Set(previous.addresses);
   const same = before.size === new Set(addresses).size && addresses.every((a) => before.has(a));
-  return same ? previous.bgp.policy : undefined;
+  return same ? previous.policies : undefined;
 }
 
-function decideBgp(
-  input: DecisionInput,
-  service: ServiceFacts,
-  policy: PoolPolicy,
-  poolGone: boolean,
-): BgpDecision {
+function decideBgp(input: DecisionInput, service: ServiceFacts, policy: PoolPolicy): BgpDecision {
   const { node, servingNodes } = input;
   const { pool, advertisements } = policy;
   if (advertisements.length === 0) {
@@ -164,8 +193,6 @@ function decideBgp(
     kind: "announced",
     announcements: announcementsOf(service.addresses, matching),
     peers: [...new Set(matching.flatMap(({ hearers }) => hearers))].sort(),
-    policy,
-    poolGone,
   };
 }
 

@@ -1,26 +1,29 @@
 // The speaker as a program: flags, environment and signals in, wiring out.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { readFlags } from "../flags.ts";
 import { startFrr } from "../frr/apply.ts";
 import { readTemplates } from "../frr/templates.ts";
 import { startHttpServer } from "../http.ts";
+import { parseExcluded } from "../l2/excluded.ts";
 import { createLogger, LOG_LEVELS } from "../log.ts";
+import { DEFAULT_TIMINGS } from "../members/view.ts";
+import { parseAddress } from "../net/address.ts";
 import { connectOrRefuse, ownNamespace, refuse } from "../startup.ts";
 import { startSpeaker } from "./loop.ts";
 import { frrLogLevel } from "./settings.ts";
 import { STATE_PORT } from "./state.ts";
-
-const NOT_USED = "not used yet";
+import { startWire } from "./wire.ts";
+import type { MembershipSettings } from "./wire-messages.ts";
 
 const PROGRAM = "speaker";
 
 const { values: flags } = readFlags({
   name: PROGRAM,
   summary:
-    "Announces the addresses of Services of type LoadBalancer from this node, through the FRR beside it.",
+    "Announces the addresses of Services of type LoadBalancer from this node, by BGP through the FRR beside it, and by ARP and NDP.",
   flags: {
     nodeName: {
       type: "string",
@@ -96,21 +99,57 @@ const { values: flags } = readFlags({
       help: "port of /healthz, /readyz and /state on loopback; 0: any that is free",
     },
     host: { type: "string", default: "", env: "METALLB_HOST", help: "ignored, as by MetalLB" },
-    mlBindaddr: { type: "string", default: "", env: "METALLB_ML_BIND_ADDR", help: NOT_USED },
+    mlBindaddr: {
+      type: "string",
+      default: "",
+      env: "METALLB_ML_BIND_ADDR",
+      help: "addresses of the Pod, one per family with a comma between, on which speakers find out who of them is alive; empty: they do not, and every Node counts as alive",
+    },
     mlBindport: {
       type: "number",
       default: 7946,
       min: 1,
       max: 65535,
       env: "METALLB_ML_BIND_PORT",
-      help: NOT_USED,
+      help: "UDP port for that, the same on all nodes",
     },
-    mlLabels: { type: "string", default: "", env: "METALLB_ML_LABELS", help: NOT_USED },
+    mlLabels: {
+      type: "string",
+      default: "",
+      env: "METALLB_ML_LABELS",
+      help: "label selector of the Pods of speakers; empty: as an empty --ml-bindaddr",
+    },
     mlSecretKeyPath: {
       type: "string",
       default: "",
       env: "METALLB_ML_SECRET_KEY_PATH",
-      help: NOT_USED,
+      help: "folder with the file secretkey, by which speakers know each other",
+    },
+    mlProbeInterval: {
+      type: "duration",
+      defaultMs: DEFAULT_TIMINGS.probeIntervalMs,
+      help: "between two probes of a speaker; one that misses three is dead",
+    },
+    l2Isolated: {
+      type: "string",
+      default: "silent",
+      choices: ["silent", "answer"],
+      help: "what a node does with its Layer 2 addresses that hears neither other speakers nor the API server",
+    },
+    l2RefreshInterval: {
+      type: "duration",
+      defaultMs: 180_000,
+      help: "pause between unasked announcements of an address that stays; 0: none",
+    },
+    l2DrainTimeout: {
+      type: "duration",
+      defaultMs: 2_000,
+      help: "longest wait at SIGTERM for other nodes to take the Layer 2 addresses over",
+    },
+    excludeL2Config: {
+      type: "string",
+      default: "/etc/metallb/excludel2.yaml",
+      help: "file of ConfigMap metallb-excludel2: interfaces that never answer; no such file: none",
     },
   },
 });
@@ -125,14 +164,9 @@ const connection = connectOrRefuse(PROGRAM, flags.kubeconfig);
 const registry = new Registry();
 const templates = readTemplates(templatesFolder());
 
-for (const name of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
-  process.once(name, () => {
-    log.info({ op: "shutdown", signal: name }, "ending; FRR goes on announcing what it announces");
-    ended.abort();
-  });
-}
-
 log.info({ op: "startup", node: nodeName, namespace, server: connection.server }, "speaker starts");
+const membership = membershipSettings();
+const excludedInterfaces = readExcluded(flags.excludeL2Config);
 const speaker = startSpeaker({
   connection,
   namespace,
@@ -149,10 +183,32 @@ const speaker = startSpeaker({
       configFile: flags.frrConfigFile,
       templates,
     }),
+  startWire: (hooks) =>
+    startWire(
+      {
+        nodeName,
+        excludedInterfaces,
+        refreshIntervalMs: flags.l2RefreshInterval,
+        membership,
+        isolated: flags.l2Isolated,
+      },
+      hooks,
+    ),
+  speakerSelector: membership && flags.mlLabels,
   log,
   registry,
   signal,
 });
+
+for (const name of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
+  process.once(name, () => {
+    log.info(
+      { op: "shutdown", signal: name },
+      "ending: Layer 2 addresses go to other nodes, FRR goes on announcing what it announces",
+    );
+    void speaker.drain(flags.l2DrainTimeout).then(() => ended.abort());
+  });
+}
 
 const pages = {
   registry,
@@ -177,6 +233,44 @@ if (!signal.aborted) {
 }
 await Promise.all([speaker.closed(), ...servers.map((server) => server.close())]);
 connection.close();
+
+/** Undefined: membership is off. */
+function membershipSettings(): MembershipSettings | undefined {
+  if (flags.mlBindaddr === "" || flags.mlLabels === "") {
+    log.warn({ op: "startup" }, "membership is off: speakers have to run on all nodes");
+    return undefined;
+  }
+  const bindAddresses = flags.mlBindaddr.split(",").map((text) => {
+    const wanted = "want IP addresses with commas between";
+    return (
+      parseAddress(text.trim()) ?? refuse(PROGRAM, `Cannot take --ml-bindaddr "${text}": ${wanted}`)
+    );
+  });
+  const secret = readIfThere(join(flags.mlSecretKeyPath, "secretkey"))?.trim();
+  if (secret === undefined || secret === "") {
+    log.warn({ op: "startup" }, "no key: anybody who reaches the port can take part");
+  }
+  const timings = { ...DEFAULT_TIMINGS, probeIntervalMs: flags.mlProbeInterval };
+  return { bindAddresses, port: flags.mlBindport, secret: secret || undefined, timings };
+}
+
+function readExcluded(path: string): readonly RegExp[] {
+  const text = readIfThere(path);
+  if (text === undefined) return [];
+  const result = parseExcluded(text);
+  if (result.kind === "patterns") return result.patterns;
+  return refuse(PROGRAM, `${path}: ${result.message}`);
+}
+
+/** Undefined: there is no such file. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    return refuse(PROGRAM, `Cannot read ${path}: ${(error as Error).message}`);
+  }
+}
 
 /** Beside the bundle, or at the top of the source tree. */
 function templatesFolder(): string {

@@ -4,32 +4,35 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { Registry } from "prom-client";
 import { frrStatus, neighbor } from "../../test/fakes/recorded-frr.ts";
-import { address, configOf, facts, nodeState } from "../../test/speaker-config.ts";
+import { livingMembers, wireStatus } from "../../test/fakes/recorded-wire.ts";
+import { address, basisOf, configOf, facts } from "../../test/speaker-config.ts";
 import type { FrrStatus } from "../frr/status.ts";
 import { DesiredState } from "./desired.ts";
 import { registerMetrics, type SpeakerMetrics } from "./metrics.ts";
-import { compilePolicy } from "./policy.ts";
+import type { WireStatus } from "./wire.ts";
 
-const config = configOf({
+const TEXT = {
   peers: {
     leaf1: { peerAddress: "10.0.0.2" },
     leaf6: { peerAddress: "2001:db8::2", peerPort: 1179, vrf: "red" },
     unnumbered: { interface: "eth0", peerAddress: undefined },
   },
-});
+};
+const config = configOf(TEXT);
 
 let desired: DesiredState;
 let status: FrrStatus;
+let wire: WireStatus;
 let registry: Registry;
 let metrics: SpeakerMetrics;
 
 beforeEach(() => {
-  desired = new DesiredState({ ignoreExcludeLabel: false });
+  desired = new DesiredState();
   const addresses = [address("192.0.2.1"), address("2001:db8::1")];
   desired.setService(facts({ addresses }));
   desired.setService(facts({ key: "default/idle", addresses: [] }));
   desired.setSlice("default/web-1", { service: "default/web", nodes: ["node1"] }, undefined);
-  desired.setBasis({ policy: compilePolicy(config), node: nodeState() });
+  desired.setBasis(basisOf(TEXT));
   desired.decide();
   status = frrStatus({
     neighbors: [
@@ -59,12 +62,14 @@ beforeEach(() => {
     problems: [{ kind: "file", message: "Cannot write x" }],
     counters: { commands: 1, refusedCommands: 2, reconnects: 3, drifts: 4, sessionResets: 5 },
   });
+  wire = wireStatus();
   registry = new Registry();
   metrics = registerMetrics(registry, {
     node: "node1",
     decisions: () => desired.decisions,
     peers: () => config.peers,
     frr: () => status,
+    wire: () => wire,
   });
 });
 
@@ -92,6 +97,8 @@ describe("registerMetrics()", () => {
   it("counts refused Services by reason", async () => {
     assert.deepEqual(await samplesOf("metallb_speaker_refused_services"), [
       'metallb_speaker_refused_services{protocol="bgp",reason="noIPAllocated"} 1',
+      'metallb_speaker_refused_services{protocol="layer2",reason="noIPAllocated"} 1',
+      'metallb_speaker_refused_services{protocol="layer2",reason="noMatchingAdvertisement"} 1',
     ]);
   });
 
@@ -184,5 +191,115 @@ describe("registerMetrics()", () => {
     assert.deepEqual(await samplesOf(`${name}_sum`), [`${name}_sum 0.003`]);
     assert((await samplesOf(`${name}_bucket`)).includes(`${name}_bucket{le="0.004"} 1`));
     assert((await samplesOf(`${name}_bucket`)).includes(`${name}_bucket{le="0.002"} 0`));
+  });
+});
+
+describe("registerMetrics() for Layer 2", () => {
+  const [WEB, WEB6] = [address("192.0.2.1"), address("2001:db8::1")];
+
+  it("counts what is answered for, not what is elected only", async () => {
+    const layer2 = async () =>
+      (await samplesOf("metallb_speaker_announced")).filter((line) => line.includes("layer2"));
+    const refused = async () =>
+      (await samplesOf("metallb_speaker_refused_services")).filter((line) =>
+        line.includes('"layer2"'),
+      );
+    desired.setBasis(basisOf({ ...TEXT, l2Advertisements: { all: {} } }));
+    desired.decide();
+    assert.deepEqual(await layer2(), []);
+    assert.deepEqual(await refused(), [
+      'metallb_speaker_refused_services{protocol="layer2",reason="noIPAllocated"} 1',
+      'metallb_speaker_refused_services{protocol="layer2",reason="takingOver"} 1',
+    ]);
+    const answering = { kind: "answering", sinceMs: 0, from: undefined } as const;
+    wire = wireStatus({
+      addresses: new Map([
+        [WEB, answering],
+        [WEB6, answering],
+      ]),
+    });
+    const labels = (ip: string) =>
+      `metallb_speaker_announced{service="default/web",protocol="layer2",node="node1",ip="${ip}"} 1`;
+    assert.deepEqual(await layer2(), [labels("192.0.2.1"), labels("2001:db8::1")]);
+    assert.deepEqual(await refused(), [
+      'metallb_speaker_refused_services{protocol="layer2",reason="noIPAllocated"} 1',
+    ]);
+  });
+
+  it("has MetalLB's counts by address, and the reasons of silence", async () => {
+    for (const name of ["requests_received", "responses_sent", "gratuitous_sent"]) {
+      assert.deepEqual(await samplesOf(`metallb_layer2_${name}`), []);
+    }
+    const counters = { requestsReceived: 3, responsesSent: 2, gratuitousSent: 1 };
+    wire = wireStatus({
+      counters: {
+        responder: {
+          addresses: new Map([
+            [WEB, counters],
+            [WEB6, { ...counters, gratuitousSent: 7 }],
+          ]),
+          silences: new Map([
+            ["unknownAddress", 5],
+            ["malformed", 1],
+          ]),
+        },
+        datagrams: { accepted: 11, badKey: 2 },
+      },
+    });
+    for (const [name, first, second] of [
+      ["requests_received", 3, 3],
+      ["responses_sent", 2, 2],
+      ["gratuitous_sent", 1, 7],
+    ] as const) {
+      assert.deepEqual(await samplesOf(`metallb_layer2_${name}`), [
+        `metallb_layer2_${name}{ip="192.0.2.1"} ${first}`,
+        `metallb_layer2_${name}{ip="2001:db8::1"} ${second}`,
+      ]);
+    }
+    assert.deepEqual(await samplesOf("metallb_layer2_frames_not_answered_total"), [
+      'metallb_layer2_frames_not_answered_total{reason="malformed"} 1',
+      'metallb_layer2_frames_not_answered_total{reason="unknownAddress"} 5',
+    ]);
+    assert.deepEqual(await samplesOf("metallb_members_datagrams_total"), [
+      'metallb_members_datagrams_total{result="accepted"} 11',
+      'metallb_members_datagrams_total{result="badKey"} 2',
+    ]);
+    assert.equal(await registry.metrics(), await registry.metrics());
+  });
+
+  for (const [name, value] of [
+    ["takeovers", 1],
+    ["handovers", 2],
+    ["conflicts", 3],
+  ] as const) {
+    it(`counts ${name}`, async () => {
+      wire = wireStatus({ events: { gained: 1, lost: 2, conflict: 3 } });
+      const full = `metallb_layer2_${name}_total`;
+      assert.deepEqual(await samplesOf(full), [`${full} ${value}`]);
+    });
+  }
+
+  it("tells whether the node may answer and whether it can", async () => {
+    const valuesOf = async () => [
+      ...(await samplesOf("metallb_layer2_fenced")),
+      ...(await samplesOf("metallb_layer2_up")),
+    ];
+    assert.deepEqual(await valuesOf(), ["metallb_layer2_fenced 0", "metallb_layer2_up 1"]);
+    wire = wireStatus({ fence: "cut off", problem: "Cannot open a packet socket" });
+    assert.deepEqual(await valuesOf(), ["metallb_layer2_fenced 1", "metallb_layer2_up 0"]);
+  });
+
+  it("counts members by state", async () => {
+    assert.deepEqual(await samplesOf("metallb_members"), []);
+    const snapshot = livingMembers("node1", "node2", "node3");
+    const members = snapshot.members.map((member) => ({
+      ...member,
+      ...(member.name === "node3" && { state: "dead" as const }),
+    }));
+    wire = wireStatus({ members: { ...snapshot, members } });
+    assert.deepEqual(await samplesOf("metallb_members"), [
+      'metallb_members{state="alive"} 2',
+      'metallb_members{state="dead"} 1',
+    ]);
   });
 });

@@ -6,13 +6,16 @@ import { type ClientMetrics, registerClientMetrics } from "../client-metrics.ts"
 import type { Peer } from "../config/peer.ts";
 import type { FrrCounters, FrrStatus } from "../frr/status.ts";
 import type { Decision } from "./announce.ts";
+import { l2State } from "./l2-state.ts";
 import { isEstablished, type Session, sessionsOf } from "./sessions.ts";
+import type { WireStatus } from "./wire.ts";
 
 export type MetricsSource = {
   readonly node: string;
   readonly decisions: () => ReadonlyMap<string, Decision>;
   readonly peers: () => readonly Peer[];
   readonly frr: () => FrrStatus;
+  readonly wire: () => WireStatus;
 };
 
 /** What only the loop knows, told when it happens. */
@@ -30,6 +33,7 @@ export function registerMetrics(registry: Registry, source: MetricsSource): Spea
   registerBgp(registers, source);
   registerBfd(registers, source);
   registerFrr(registers, source);
+  registerLayer2(registers, source);
 
   let updates = 0;
   const client = registerClientMetrics(registry, () => updates);
@@ -50,7 +54,10 @@ export function registerMetrics(registry: Registry, source: MetricsSource): Spea
 
 type Registers = Registry[];
 
-function registerAnnouncements(registers: Registers, { node, decisions }: MetricsSource): void {
+function registerAnnouncements(
+  registers: Registers,
+  { node, decisions, wire }: MetricsSource,
+): void {
   new Gauge({
     name: "metallb_speaker_announced",
     help: "Services being announced from this node. This is desired state, it does not guarantee that the routing protocols have converged.",
@@ -58,9 +65,14 @@ function registerAnnouncements(registers: Registers, { node, decisions }: Metric
     registers,
     collect() {
       this.reset();
-      for (const [service, { addresses, bgp }] of decisions()) {
-        if (bgp.kind !== "announced") continue;
-        for (const ip of addresses) this.set({ service, protocol: "bgp", node, ip }, 1);
+      for (const [service, decision] of decisions()) {
+        const protocols = [
+          ...(decision.bgp.kind === "announced" ? ["bgp"] : []),
+          ...(l2State(decision, wire()).announced ? ["layer2"] : []),
+        ];
+        for (const protocol of protocols) {
+          for (const ip of decision.addresses) this.set({ service, protocol, node, ip }, 1);
+        }
       }
     },
   });
@@ -71,8 +83,11 @@ function registerAnnouncements(registers: Registers, { node, decisions }: Metric
     registers,
     collect() {
       this.reset();
-      for (const { bgp } of decisions().values()) {
+      for (const decision of decisions().values()) {
+        const { bgp } = decision;
         if (bgp.kind === "refused") this.inc({ protocol: "bgp", reason: bgp.refusal.reason });
+        const l2 = l2State(decision, wire());
+        if (!l2.announced) this.inc({ protocol: "layer2", reason: l2.reason });
       }
     },
   });
@@ -200,4 +215,102 @@ function registerFrr(registers: Registers, { frr }: MetricsSource): void {
       },
     });
   }
+}
+
+function registerLayer2(registers: Registers, { wire }: MetricsSource): void {
+  for (const [name, help, key] of [
+    ["requests_received", "Number of layer2 requests received for owned IPs.", "requestsReceived"],
+    [
+      "responses_sent",
+      "Number of layer2 responses sent for owned IPs in response to requests.",
+      "responsesSent",
+    ],
+    [
+      "gratuitous_sent",
+      "Number of gratuitous layer2 packets sent for owned IPs as a result of failovers.",
+      "gratuitousSent",
+    ],
+  ] as const) {
+    new Counter({
+      name: `metallb_layer2_${name}`,
+      help,
+      labelNames: ["ip"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [ip, counters] of wire().counters?.responder.addresses ?? []) {
+          this.inc({ ip }, counters[key]);
+        }
+      },
+    });
+  }
+  new Counter({
+    name: "metallb_layer2_frames_not_answered_total",
+    help: "ARP and NDP frames that were seen and not answered, by reason.",
+    labelNames: ["reason"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of wire().counters?.responder.silences ?? []) {
+        this.inc({ reason }, count);
+      }
+    },
+  });
+  for (const [name, help, key] of [
+    ["takeovers_total", "Times this node began to answer for an address.", "gained"],
+    ["handovers_total", "Times this node ceased to answer for an address.", "lost"],
+    [
+      "conflicts_total",
+      "Times another host said that an address of this node is its own.",
+      "conflict",
+    ],
+  ] as const) {
+    new Counter({
+      name: `metallb_layer2_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(wire().events[key]);
+      },
+    });
+  }
+  new Gauge({
+    name: "metallb_layer2_fenced",
+    help: "1 if this node answers for nothing, because it is cut off or not a member.",
+    registers,
+    collect() {
+      this.set(wire().fence === undefined ? 0 : 1);
+    },
+  });
+  new Gauge({
+    name: "metallb_layer2_up",
+    help: "1 if this node can answer ARP and NDP.",
+    registers,
+    collect() {
+      this.set(wire().problem === undefined ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: "metallb_members",
+    help: "Speakers this one knows of, by state.",
+    labelNames: ["state"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { state } of wire().members?.members ?? []) this.inc({ state });
+    },
+  });
+  new Counter({
+    name: "metallb_members_datagrams_total",
+    help: "Datagrams between speakers, by what became of them.",
+    labelNames: ["result"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [result, count] of Object.entries(wire().counters?.datagrams ?? {})) {
+        this.inc({ result }, count);
+      }
+    },
+  });
 }

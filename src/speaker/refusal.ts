@@ -6,6 +6,7 @@ export type RefusalReason =
   | "invalidIP"
   | "ipNotAllowed"
   | "notOwner"
+  | "sharedIPWithServiceSelector"
   | "noMatchingAdvertisement"
   | "conflictingAdvertisements"
   | "nodeNetworkUnavailable"

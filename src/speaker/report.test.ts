@@ -3,12 +3,15 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { frrStatus, neighbor } from "../../test/fakes/recorded-frr.ts";
-import { address, configOf, facts, nodeState, policyOf } from "../../test/speaker-config.ts";
+import { livingMembers } from "../../test/fakes/recorded-wire.ts";
+import { address, basisOf, configOf, facts } from "../../test/speaker-config.ts";
 import { objectRef, type Problem } from "../config/problem.ts";
 import type { FrrEvent } from "../frr/status.ts";
 import type { Event } from "../kube/event.ts";
 import { createLogger } from "../log.ts";
+import { parseMac } from "../net/mac.ts";
 import { decideService } from "./announce.ts";
+import type { L2State, SilenceReason } from "./l2-state.ts";
 import { createReporter, type Reporter } from "./report.ts";
 import type { ServiceFacts } from "./service.ts";
 import { sessionsOf } from "./sessions.ts";
@@ -40,11 +43,9 @@ function eventTexts(): string[] {
 
 function decisionOf(service: ServiceFacts | undefined, nodes: readonly string[] = ["node1"]) {
   return decideService({
+    ...basisOf(),
     service,
     servingNodes: new Set(nodes),
-    node: nodeState(),
-    policy: policyOf(),
-    ignoreExcludeLabel: false,
     previous: undefined,
   });
 }
@@ -115,6 +116,16 @@ describe("problems()", () => {
       'Warning ConfigurationError metallb.io/v1beta2 BGPPeer bad on node "node1": spec.x: one',
       'Warning ConfigurationError metallb.io/v1beta2 BGPPeer bad on node "node1": spec.x: two',
     ]);
+  });
+
+  it("makes an Event on the Node, which is in no namespace", () => {
+    const object = objectRef("Node", { name: "node1" });
+    const message = "Cannot use metallb.io/l2-weight";
+    reporter.problems([{ object, field: "metadata.annotations", message, transient: false }], []);
+    assert.deepEqual(
+      events.map((event) => event.object),
+      [{ apiVersion: "v1", kind: "Node", namespace: undefined, name: "node1", uid: undefined }],
+    );
   });
 
   it("leaves Events on what every node sees to the controller", () => {
@@ -210,20 +221,222 @@ describe("sessions()", () => {
   });
 });
 
-it("assigned() is MetalLB's Event", () => {
-  reporter.assigned("default/web", "uid-web");
-  assert.deepEqual(events, [
-    {
-      object: {
-        apiVersion: "v1",
-        kind: "Service",
-        namespace: "default",
-        name: "web",
-        uid: "uid-web",
-      },
-      type: "Normal",
-      reason: "nodeAssigned",
-      message: 'announcing from node "node1" with protocol "bgp"',
-    },
-  ]);
+describe("assigned() is MetalLB's Event", () => {
+  for (const protocol of ["bgp", "layer2"] as const) {
+    it(`with protocol ${protocol}`, () => {
+      reporter.assigned("default/web", "uid-web", protocol);
+      assert.deepEqual(events, [
+        {
+          object: {
+            apiVersion: "v1",
+            kind: "Service",
+            namespace: "default",
+            name: "web",
+            uid: "uid-web",
+          },
+          type: "Normal",
+          reason: "nodeAssigned",
+          message: `announcing from node "node1" with protocol "${protocol}"`,
+        },
+      ]);
+    });
+  }
+});
+
+describe("l2Transition()", () => {
+  const announced: L2State = {
+    announced: true,
+    interfaces: [],
+    preferred: undefined,
+    why: "the only candidate",
+  };
+  const silent = (reason: SilenceReason, message = "words"): L2State => ({
+    announced: false,
+    reason,
+    message,
+  });
+  const asking = silent("takingOver");
+  const absent = silent("noInterface", "none of eth1");
+  const decision = decisionOf(facts());
+
+  /** Lets a Service stand so one after the other; undefined: it is not there. */
+  function pass(...states: readonly (L2State | undefined)[]): void {
+    let before: L2State | undefined;
+    for (const after of states) {
+      const uid = after === undefined ? "" : "uid-web";
+      const known = after === undefined ? undefined : decision;
+      reporter.l2Transition({ key: "default/web", uid, decision: known, before, after });
+      before = after;
+    }
+  }
+
+  const assigned = 'Normal nodeAssigned announcing from node "node1" with protocol "layer2"';
+  const failed =
+    'Warning announceFailed cannot announce from node "node1" with protocol "layer2": none of eth1';
+  const rows: readonly (readonly [string, readonly (L2State | undefined)[], string[], string[]])[] =
+    [
+      ["an address that is gained", [asking, announced], ["serviceAnnounced"], [assigned]],
+      [
+        "no change while it is announced",
+        [announced, { ...announced, interfaces: ["eth0"] }, { ...announced, preferred: "node2" }],
+        ["serviceAnnounced"],
+        [assigned],
+      ],
+      [
+        "each gain anew",
+        [announced, silent("notOwner"), asking, announced],
+        ["serviceAnnounced", "serviceWithdrawn notOwner: words", "serviceAnnounced"],
+        [assigned, assigned],
+      ],
+      [
+        "a loss with its reason",
+        [announced, silent("fenced", "cut off")],
+        ["serviceAnnounced", "serviceWithdrawn fenced: cut off"],
+        [assigned],
+      ],
+      [
+        "a Service that is deleted",
+        [announced, undefined],
+        [
+          "serviceAnnounced",
+          "serviceWithdrawn serviceDeleted: The Service is gone, or no longer of type LoadBalancer",
+        ],
+        [assigned],
+      ],
+      [
+        "nothing of a Service that was never announced",
+        [silent("noEndpoints"), silent("notOwner"), asking, silent("heldByOther"), undefined],
+        [],
+        [],
+      ],
+      [
+        "once that interfaces are absent",
+        [asking, absent, silent("noInterface", "none of eth1 any more")],
+        ["announceFailed"],
+        [failed],
+      ],
+      [
+        "that they went, and came back",
+        [announced, absent, announced],
+        [
+          "serviceAnnounced",
+          "announceFailed",
+          "serviceWithdrawn noInterface: none of eth1",
+          "serviceAnnounced",
+        ],
+        [assigned, failed, assigned],
+      ],
+      [
+        "again that they are absent after something else",
+        [absent, asking, absent],
+        ["announceFailed", "announceFailed"],
+        [failed, failed],
+      ],
+    ];
+  for (const [name, states, logged, told] of rows) {
+    it(`tells ${name}`, () => {
+      pass(...states);
+      assert.deepEqual(
+        lines.map(({ event, reason, message }) =>
+          reason === undefined ? event : `${event} ${reason}: ${message}`,
+        ),
+        logged,
+      );
+      assert.deepEqual(
+        events.map(({ type, reason, message }) => `${type} ${reason} ${message}`),
+        told,
+      );
+    });
+  }
+
+  it("names Service, addresses and pool in the log, and the Service in the Event", () => {
+    pass(announced);
+    const [{ service, protocol, ips, pool }] = lines;
+    assert.deepEqual(
+      [service, protocol, ips, pool],
+      ["default/web", "layer2", ["192.0.2.1"], "pool"],
+    );
+    const { apiVersion, kind, namespace, name, uid } = events[0]?.object ?? {};
+    assert.deepEqual(
+      [apiVersion, kind, namespace, name, uid],
+      ["v1", "Service", "default", "web", "uid-web"],
+    );
+  });
+});
+
+describe("wireEvent()", () => {
+  const WEB = address("192.0.2.1");
+
+  it("logs what the wire has done", () => {
+    reporter.wireEvent({ kind: "gained", address: WEB, from: "node2", durationMs: 2.345 });
+    reporter.wireEvent({ kind: "lost", address: WEB, why: "handedOver", to: "node2" });
+    assert.deepEqual(
+      lines.map(({ level, event, ip, from, ms, why, to }) => [level, event, ip, from, ms, why, to]),
+      [
+        ["info", "addressGained", WEB, "node2", 2.3, undefined, undefined],
+        ["info", "addressLost", WEB, undefined, undefined, "handedOver", "node2"],
+      ],
+    );
+  });
+
+  it("is loud about another host with the address", () => {
+    const mac = parseMac("02:00:00:00:00:09");
+    assert(mac !== undefined);
+    reporter.wireEvent({ kind: "conflict", address: WEB, mac, role: "answering" });
+    assert.deepEqual(
+      lines.map(({ level, event, ip, mac: by, role }) => [level, event, ip, by, role]),
+      [["error", "addressConflict", WEB, "02:00:00:00:00:09", "answering"]],
+    );
+  });
+});
+
+describe("members()", () => {
+  it("logs who comes, dies, and is not known any more, each once", () => {
+    const both = livingMembers("node1", "node2");
+    const members = both.members.map((member) =>
+      member.name === "node2" ? { ...member, state: "dead" as const } : member,
+    );
+    for (const snapshot of [undefined, both, both, { ...both, members }, livingMembers("node1")]) {
+      reporter.members(snapshot);
+    }
+    assert.deepEqual(
+      lines.map(({ event, member, was, state, msg }) => [event, member, was, state, msg]),
+      [
+        ["memberState", "node1", undefined, "alive", "speaker is alive"],
+        ["memberState", "node2", undefined, "alive", "speaker is alive"],
+        ["memberState", "node2", "alive", "dead", "speaker is dead"],
+        ["memberState", "node2", undefined, undefined, "speaker is no longer known"],
+      ],
+    );
+  });
+});
+
+describe("fence()", () => {
+  it("says why this node answers for nothing, and when it may again, each once", () => {
+    for (const why of [undefined, "starting", "starting", "cut off", undefined, undefined]) {
+      reporter.fence(why);
+    }
+    assert.deepEqual(
+      lines.map(({ level, event, why, msg }) => [level, event, why, msg]),
+      [
+        ["warn", "fenced", "starting", "answering for nothing"],
+        ["warn", "fenced", "cut off", "answering for nothing"],
+        ["info", "fenced", undefined, "may answer for addresses"],
+      ],
+    );
+  });
+});
+
+describe("l2Problems()", () => {
+  it("tells what is new on the node's ConfigurationState, and the end of it in the log", () => {
+    reporter.l2Problems([], ["one", "two"]);
+    reporter.l2Problems(["one", "two"], ["two", "three"]);
+    assert.deepEqual(
+      lines.map(({ level, msg }) => `${level} ${msg}`),
+      ["error one", "error two", "error three", "info no longer a problem: one"],
+    );
+    const told = (problem: string) =>
+      `Warning layer2Problem metallb.io/v1beta1 ConfigurationState speaker-node1 node "node1": ${problem}`;
+    assert.deepEqual(eventTexts(), ["one", "two", "three"].map(told));
+  });
 });

@@ -4,18 +4,34 @@
 import { formatProblem, type ObjectRef, objectKey, type Problem } from "../config/problem.ts";
 import type { FrrEvent, FrrProblem, FrrStatus } from "../frr/status.ts";
 import type { Event } from "../kube/event.ts";
+import type { HandoverEvent } from "../l2/handover.ts";
 import type { Logger } from "../log.ts";
+import type { MembershipSnapshot } from "../members/view.ts";
 import type { Decision } from "./announce.ts";
 import type { Transition } from "./desired.ts";
+import type { L2State } from "./l2-state.ts";
 import { findPeer, type Session, type SessionWatch, watchSessions } from "./sessions.ts";
 import { connectionText, formatFrrProblem } from "./state.ts";
+import { configurationStateName } from "./status.ts";
 
 export type ReporterOptions = {
   readonly node: string;
   readonly log: Logger;
   readonly emit: (event: Event) => void;
   /** The object of the configuration with this kind and name, so that Events can point at it. */
-  readonly objectOf: (kind: "BGPPeer" | "ConfigMap", name: string) => ObjectRef;
+  readonly objectOf: (
+    kind: "BGPPeer" | "ConfigMap" | "ConfigurationState",
+    name: string,
+  ) => ObjectRef;
+};
+
+/** How a Service stands on Layer 2; undefined: it is not there. */
+export type L2Transition = {
+  readonly key: string;
+  readonly uid: string;
+  readonly decision: Decision | undefined;
+  readonly before: L2State | undefined;
+  readonly after: L2State | undefined;
 };
 
 export type Reporter = {
@@ -31,7 +47,18 @@ export type Reporter = {
   /** Says what is waited for while FRR does not answer. */
   readonly frrStatus: (status: FrrStatus) => void;
   /** A Service is announced that was not before; `uid` is the Service's. */
-  readonly assigned: (service: string, uid: string) => void;
+  readonly assigned: (service: string, uid: string, protocol: "bgp" | "layer2") => void;
+  /** The exclude label alone leaves no node for a Service; this node says so for all. */
+  readonly excluded: (service: string, uid: string, message: string) => void;
+  /** A Service stands otherwise on Layer 2. */
+  readonly l2Transition: (transition: L2Transition) => void;
+  readonly wireEvent: (event: HandoverEvent) => void;
+  /** Who is alive; undefined: not known. */
+  readonly members: (snapshot: MembershipSnapshot | undefined) => void;
+  /** Why this node answers for nothing; undefined: it may. */
+  readonly fence: (why: string | undefined) => void;
+  /** What keeps Layer 2 from working as it should: until now, and now. */
+  readonly l2Problems: (before: readonly string[], after: readonly string[]) => void;
   /** A collection cannot be followed, or can again. */
   readonly watchProblem: (what: string, problem: string | undefined) => void;
 };
@@ -41,6 +68,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   let problems = new Map<string, Problem>();
   let watches: ReadonlyMap<string, SessionWatch> = new Map();
   let waiting: string | undefined;
+  let memberStates: ReadonlyMap<string, string> = new Map();
+  let fenced: string | undefined;
 
   const tell = (object: ObjectRef, type: Event["type"], reason: string, message: string) =>
     emit({ object: referenceOf(object), type, reason, message });
@@ -196,20 +225,95 @@ export function createReporter(options: ReporterOptions): Reporter {
       log.warn({ event: "frrWaiting" }, `waiting for FRR: ${connectionText(status)}`);
     },
 
-    assigned(service, uid) {
-      const slash = service.indexOf("/");
-      emit({
-        object: {
-          apiVersion: "v1",
-          kind: "Service",
-          namespace: service.slice(0, slash),
-          name: service.slice(slash + 1),
-          uid,
-        },
-        type: "Normal",
-        reason: "nodeAssigned",
-        message: `announcing from node "${node}" with protocol "bgp"`,
-      });
+    assigned(service, uid, protocol) {
+      const message = `announcing from node "${node}" with protocol "${protocol}"`;
+      const object = serviceReference(service, uid);
+      emit({ object, type: "Normal", reason: "nodeAssigned", message });
+    },
+
+    excluded(service, uid, message) {
+      const object = serviceReference(service, uid);
+      emit({ object, type: "Warning", reason: "nodeLabeledExcludeBalancers", message });
+    },
+
+    l2Transition({ key, uid, decision, before, after }) {
+      const ips = decision?.addresses;
+      const subject = { service: key, protocol: "layer2", ips, pool: decision?.pool };
+      if (after?.announced) {
+        if (before?.announced) return;
+        log.info({ event: "serviceAnnounced", ...subject }, "service has IP, announcing");
+        this.assigned(key, uid, "layer2");
+        return;
+      }
+      const reason = after?.reason ?? "serviceDeleted";
+      const message = after?.message ?? "The Service is gone, or no longer of type LoadBalancer";
+      if (reason === "noInterface" && (before?.announced || before?.reason !== reason)) {
+        log.error({ event: "announceFailed", ...subject }, message);
+        const text = `cannot announce from node "${node}" with protocol "layer2": ${message}`;
+        const object = serviceReference(key, uid);
+        emit({ object, type: "Warning", reason: "announceFailed", message: text });
+      }
+      if (!before?.announced) return;
+      const line = { event: "serviceWithdrawn", ...subject, reason, message };
+      log.info(line, "withdrawing service announcement");
+    },
+
+    wireEvent(event) {
+      switch (event.kind) {
+        case "gained": {
+          const { address, from, durationMs } = event;
+          log.info(
+            { event: "addressGained", ip: address, from, ms: roundMs(durationMs) },
+            "answering for the address",
+          );
+          return;
+        }
+        case "lost": {
+          const { address, why, to } = event;
+          log.info({ event: "addressLost", ip: address, why, to }, "no longer answering for it");
+          return;
+        }
+        case "conflict": {
+          const { address, mac, role } = event;
+          log.error(
+            { event: "addressConflict", ip: address, mac, role },
+            "another host says that the address is its own",
+          );
+          return;
+        }
+      }
+    },
+
+    members(snapshot) {
+      const now = new Map((snapshot?.members ?? []).map(({ name, state }) => [name, state]));
+      for (const [name, state] of now) {
+        const was = memberStates.get(name);
+        if (was === state) continue;
+        log.info({ event: "memberState", member: name, was, state }, `speaker is ${state}`);
+      }
+      for (const name of memberStates.keys()) {
+        if (now.has(name)) continue;
+        log.info({ event: "memberState", member: name }, "speaker is no longer known");
+      }
+      memberStates = now;
+    },
+
+    fence(why) {
+      if (why === fenced) return;
+      fenced = why;
+      if (why !== undefined) log.warn({ event: "fenced", node, why }, "answering for nothing");
+      else log.info({ event: "fenced", node }, "may answer for addresses");
+    },
+
+    l2Problems(before, after) {
+      for (const problem of after.filter((one) => !before.includes(one))) {
+        log.error({ event: "layer2Problem", node }, problem);
+        const object = objectOf("ConfigurationState", configurationStateName(node));
+        tell(object, "Warning", "layer2Problem", `node "${node}": ${problem}`);
+      }
+      for (const problem of before.filter((one) => !after.includes(one))) {
+        log.info({ event: "layer2Problem", node }, `no longer a problem: ${problem}`);
+      }
     },
 
     watchProblem(what, problem) {
@@ -236,6 +340,12 @@ function reasonOf({ kind }: FrrProblem): string {
   return kind === "next-session" ? "nextSession" : "frrRefused";
 }
 
+function serviceReference(key: string, uid: string): Event["object"] {
+  const slash = key.indexOf("/");
+  const [namespace, name] = [key.slice(0, slash), key.slice(slash + 1)];
+  return { apiVersion: "v1", kind: "Service", namespace, name, uid };
+}
+
 /** Undefined: nothing is announced. */
 function announcedAddresses(decision: Decision | undefined): string | undefined {
   if (decision?.bgp.kind !== "announced") return undefined;
@@ -248,12 +358,14 @@ function problemKey(problem: Problem): string {
 
 function referenceOf({ kind, namespace, name, uid }: ObjectRef): Event["object"] {
   const apiVersion = API_VERSIONS.get(kind) ?? "metallb.io/v1beta1";
-  return { apiVersion, kind, namespace, name, uid: uid === "" ? undefined : uid };
+  const known = (text: string) => (text === "" ? undefined : text);
+  return { apiVersion, kind, namespace: known(namespace), name, uid: known(uid) };
 }
 
 const API_VERSIONS: ReadonlyMap<string, string> = new Map([
   ["BGPPeer", "metallb.io/v1beta2"],
   ["ConfigMap", "v1"],
+  ["Node", "v1"],
 ]);
 
 function roundMs(ms: number): number {

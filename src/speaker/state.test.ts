@@ -3,24 +3,26 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { frrStatus, neighbor } from "../../test/fakes/recorded-frr.ts";
-import { address, configOf, facts, nodeState } from "../../test/speaker-config.ts";
+import { wireStatus } from "../../test/fakes/recorded-wire.ts";
+import { address, type BasisText, basisOf, configOf, facts } from "../../test/speaker-config.ts";
 import type { FrrProblem } from "../frr/status.ts";
 import { DesiredState } from "./desired.ts";
-import { compilePolicy } from "./policy.ts";
 import { sessionsOf } from "./sessions.ts";
 import { connectionText, formatFrrProblem, type StateFacts, speakerState } from "./state.ts";
 
-const config = configOf({
+const TEXT = {
   peers: { leaf1: { password: "s3cret" } },
   advertisements: { all: { localPref: 7 } },
-});
+};
+const NO_L2 = { announced: false, reason: "noMatchingAdvertisement", owner: null };
+const WEB = address("192.0.2.1");
 
-function factsWith(changes: Partial<StateFacts> = {}): StateFacts {
-  const desired = new DesiredState({ ignoreExcludeLabel: false });
+function factsWith(changes: Partial<StateFacts> = {}, text: BasisText = TEXT): StateFacts {
+  const desired = new DesiredState();
   desired.setService(facts({ key: "default/web" }));
   desired.setService(facts({ key: "default/app", addresses: [address("198.51.100.1")] }));
   desired.setSlice("default/web-1", { service: "default/web", nodes: ["node1"] }, undefined);
-  desired.setBasis({ policy: compilePolicy(config), node: nodeState() });
+  desired.setBasis(basisOf(text));
   desired.decide();
   const frr = frrStatus({
     neighbors: [neighbor("10.0.1.1", { establishedMs: 61_900, sentPrefixes: 1 })],
@@ -31,10 +33,12 @@ function factsWith(changes: Partial<StateFacts> = {}): StateFacts {
     waitingFor: [],
     decisions: desired.decisions,
     routes: desired.routes,
-    sessions: sessionsOf(config.peers, frr),
+    sessions: sessionsOf(configOf(text).peers, frr),
     problems: [],
     frr,
     lastApply: null,
+    wire: wireStatus(),
+    l2Problems: [],
     ...changes,
   };
 }
@@ -53,12 +57,19 @@ describe("speakerState()", () => {
           reason: "ipNotAllowed",
           message: "Not all of 198.51.100.1 are in one pool",
         },
+        l2: {
+          announced: false,
+          reason: "ipNotAllowed",
+          message: "Not all of 198.51.100.1 are in one pool",
+          owner: null,
+        },
       },
       {
         service: "default/web",
         addresses: ["192.0.2.1"],
         pool: "pool",
         bgp: { announced: true, prefixes: ["192.0.2.1/32"], peers: ["leaf1"], warning: null },
+        l2: { ...NO_L2, message: 'No L2Advertisement is for pool "pool"' },
       },
     ]);
   });
@@ -98,22 +109,80 @@ describe("speakerState()", () => {
   });
 
   it("warns of a Service that no peer hears", () => {
-    const nobody = configOf({ peers: {} });
-    const desired = new DesiredState({ ignoreExcludeLabel: false });
-    desired.setService(facts());
-    desired.setSlice("default/web-1", { service: "default/web", nodes: ["node1"] }, undefined);
-    desired.setBasis({ policy: compilePolicy(nobody), node: nodeState() });
-    desired.decide();
-    const { services, routes } = speakerState(
-      factsWith({ decisions: desired.decisions, routes: desired.routes }),
-    );
-    assert.deepEqual(services[0]?.bgp, {
+    const { services, routes } = speakerState(factsWith({}, { peers: {} }));
+    assert.deepEqual(services[1]?.bgp, {
       announced: true,
       prefixes: [],
       peers: [],
       warning: "No peer of this node hears it",
     });
     assert.deepEqual(routes, []);
+  });
+});
+
+describe("speakerState() of Layer 2", () => {
+  const ALONE: BasisText = { l2Advertisements: { all: { interfaces: ["eth0"] } } };
+  const BEHIND: BasisText = { ...ALONE, others: { node2: { l2Weight: 1 } } };
+  const answering = wireStatus({
+    addresses: new Map([[WEB, { kind: "answering", sinceMs: 0, from: undefined }]]),
+  });
+  const webOf = (text: BasisText, wire: StateFacts["wire"]) =>
+    speakerState(factsWith({ wire }, text)).services[1]?.l2;
+
+  it("says where it answers and why", () => {
+    assert.deepEqual(webOf(ALONE, answering), {
+      announced: true,
+      interfaces: ["eth0"],
+      why: "the only candidate",
+      warning: null,
+    });
+  });
+
+  it("warns of what goes on until another node asks for it", () => {
+    assert.deepEqual(webOf(BEHIND, answering), {
+      announced: true,
+      interfaces: ["eth0"],
+      why: "score 1 (l2-weight 1), the highest of 2 candidates",
+      warning: 'until node "node2" takes over',
+    });
+  });
+
+  it("names the node that is elected", () => {
+    assert.deepEqual(webOf(BEHIND, wireStatus()), {
+      announced: false,
+      reason: "notOwner",
+      message: 'Node "node2" announces it: score 1 (l2-weight 1), the highest of 2 candidates',
+      owner: "node2",
+    });
+    assert.deepEqual(webOf(ALONE, wireStatus()), {
+      announced: false,
+      reason: "takingOver",
+      message: "Elected, and asking the others and the network whether it is free",
+      owner: null,
+    });
+  });
+
+  it("warns of a pool that is gone", () => {
+    const desired = new DesiredState();
+    desired.setService(facts());
+    desired.setSlice("default/web-1", { service: "default/web", nodes: ["node1"] }, undefined);
+    desired.setBasis(basisOf(ALONE));
+    desired.decide();
+    desired.setBasis(basisOf({ ...ALONE, pools: { other: ["198.51.100.0/24"] } }));
+    desired.decide();
+    const { decisions } = desired;
+    const [web] = speakerState(factsWith({ decisions, wire: answering })).services;
+    assert(web?.l2.announced === true && web.bgp.announced);
+    assert.match(web.l2.warning ?? "", /^poolGone: /);
+    assert.equal(web.bgp.warning, web.l2.warning);
+  });
+
+  it("has the state of the wire", () => {
+    const { layer2 } = speakerState(factsWith({ wire: answering, l2Problems: ["odd"] }));
+    assert.deepEqual(
+      [layer2.addresses[0]?.address, layer2.problems, layer2.interfaces[0]?.name],
+      ["192.0.2.1", ["odd"], "eth0"],
+    );
   });
 });
 

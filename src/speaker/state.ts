@@ -5,7 +5,10 @@ import { formatProblem, type Problem } from "../config/problem.ts";
 import type { RouteClass, Routes } from "../frr/model.ts";
 import type { FrrProblem, FrrStatus } from "../frr/status.ts";
 import type { Decision } from "./announce.ts";
+import { l2State } from "./l2-state.ts";
 import type { Session } from "./sessions.ts";
+import type { WireStatus } from "./wire.ts";
+import { type WireState, wireState } from "./wire-state.ts";
 
 /** Where a speaker serves its state on loopback unless told otherwise. */
 export const STATE_PORT = 17472;
@@ -19,6 +22,7 @@ export type SpeakerState = {
   readonly sessions: readonly SessionState[];
   readonly problems: readonly string[];
   readonly frr: FrrState;
+  readonly layer2: WireState;
 };
 
 export type ServiceState = {
@@ -34,7 +38,25 @@ export type ServiceState = {
         readonly warning: string | null;
       }
     | { readonly announced: false; readonly reason: string; readonly message: string };
+  readonly l2: ServiceL2State;
 };
+
+export type ServiceL2State =
+  | {
+      readonly announced: true;
+      /** Empty: all. */
+      readonly interfaces: readonly string[];
+      /** Why this node, or the one that is to take over. */
+      readonly why: string;
+      readonly warning: string | null;
+    }
+  | {
+      readonly announced: false;
+      readonly reason: string;
+      readonly message: string;
+      /** The node that is elected; null: nobody is, or it is this one. */
+      readonly owner: string | null;
+    };
 
 export type RouteState = {
   readonly prefix: string;
@@ -82,6 +104,9 @@ export type StateFacts = {
   readonly problems: readonly Problem[];
   readonly frr: FrrStatus;
   readonly lastApply: FrrState["lastApply"];
+  readonly wire: WireStatus;
+  /** What keeps Layer 2 from working as it should. */
+  readonly l2Problems: readonly string[];
 };
 
 export function speakerState(facts: StateFacts): SpeakerState {
@@ -90,7 +115,7 @@ export function speakerState(facts: StateFacts): SpeakerState {
     node: facts.node,
     waitingFor: facts.waitingFor,
     services: sortedEntries(decisions).map(([service, decision]) =>
-      serviceState(service, decision),
+      serviceState(service, decision, facts.wire),
     ),
     routes: sortedEntries(routes).map(([prefix, heardBy]) => ({ prefix, heardBy })),
     sessions: facts.sessions.map(sessionState),
@@ -105,6 +130,7 @@ export function speakerState(facts: StateFacts): SpeakerState {
       refusedCommands: frr.counters.refusedCommands,
       problems: frr.problems.map(formatFrrProblem),
     },
+    layer2: wireState(facts.wire, facts.l2Problems),
   };
 }
 
@@ -112,31 +138,34 @@ const POOL_GONE =
   "poolGone: no pool covers its addresses any more; announced as before until the controller changes the Service";
 const NO_PEER = "No peer of this node hears it";
 
-function serviceState(service: string, { addresses, pool, bgp }: Decision): ServiceState {
-  if (bgp.kind === "refused") {
-    return {
-      service,
-      addresses,
-      pool: pool ?? null,
-      bgp: { announced: false, ...bgp.refusal },
-    };
-  }
-  const prefixes = [...new Set(bgp.announcements.map(({ prefix }) => prefix))];
-  const warnings = [
-    ...(bgp.poolGone ? [POOL_GONE] : []),
-    ...(bgp.peers.length === 0 ? [NO_PEER] : []),
-  ];
+function serviceState(service: string, decision: Decision, wire: WireStatus): ServiceState {
+  const { addresses, pool } = decision;
+  const bgp = serviceBgpState(decision);
+  return { service, addresses, pool: pool ?? null, bgp, l2: serviceL2State(decision, wire) };
+}
+
+function serviceBgpState({ bgp, poolGone }: Decision): ServiceState["bgp"] {
+  if (bgp.kind === "refused") return { announced: false, ...bgp.refusal };
+  const warnings = [...(poolGone ? [POOL_GONE] : []), ...(bgp.peers.length === 0 ? [NO_PEER] : [])];
   return {
-    service,
-    addresses,
-    pool: pool ?? null,
-    bgp: {
-      announced: true,
-      prefixes,
-      peers: bgp.peers,
-      warning: warnings.length === 0 ? null : warnings.join("; "),
-    },
+    announced: true,
+    prefixes: [...new Set(bgp.announcements.map(({ prefix }) => prefix))],
+    peers: bgp.peers,
+    warning: warnings.length === 0 ? null : warnings.join("; "),
   };
+}
+
+function serviceL2State(decision: Decision, wire: WireStatus): ServiceL2State {
+  const state = l2State(decision, wire);
+  const { l2, poolGone } = decision;
+  if (!state.announced) return { ...state, owner: l2.kind === "standby" ? l2.owner : null };
+  const { interfaces, preferred, why } = state;
+  const warnings = [
+    ...(poolGone ? [POOL_GONE] : []),
+    ...(preferred === undefined ? [] : [`until node "${preferred}" takes over`]),
+  ];
+  const warning = warnings.length === 0 ? null : warnings.join("; ");
+  return { announced: true, interfaces, why, warning };
 }
 
 function sessionState({ peer, neighbor, bfd, notInForce }: Session): SessionState {

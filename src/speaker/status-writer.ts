@@ -1,19 +1,24 @@
 // Keeps the status objects of this node in line with what was decided: later than the routes, few
 // at a time, nothing when nothing changed. Decides no content; see status.ts.
 
+import { isDeepStrictEqual } from "node:util";
 import { APPLY_PATCH, type Connection, MERGE_PATCH } from "../kube/connection.ts";
 import { KubeError } from "../kube/error.ts";
 import { startQueue } from "../kube/queue.ts";
+import { type ConditionChange, conditionPatch } from "./excluded-condition.ts";
 import {
+  BGP_STATUS,
   type ConfigurationReport,
   configurationStateName,
   configurationStateObject,
   configurationStatePatch,
+  L2_STATUS,
   type Owner,
-  type ServiceBgpStatus,
-  serviceBgpStatusName,
-  serviceBgpStatusObject,
-  serviceBgpStatusPatch,
+  type ServiceStatus,
+  type StatusKind,
+  serviceStatusName,
+  serviceStatusObject,
+  serviceStatusPatch,
   type WrittenReport,
 } from "./status.ts";
 
@@ -24,18 +29,28 @@ export type StatusWriterOptions = {
   readonly owner: Owner | undefined;
   /** What our ConfigurationState says already; undefined: nothing. */
   readonly configurationState: WrittenReport | undefined;
-  /** What the status of a Service is to say now. */
-  readonly peersOf: (service: string) => readonly string[];
-  /** The objects there are for it. */
-  readonly statusesOf: (service: string) => readonly ServiceBgpStatus[];
-  /** A Service that had no status object has one now. */
-  readonly onFirstStatus: (service: string) => void;
+  readonly bgp: StatusSource;
+  readonly l2: StatusSource;
+  /** What is to become of the condition of a Service; undefined: nothing. */
+  readonly conditionOf: (service: string) => ConditionChange | undefined;
+  /** The condition was written. */
+  readonly onCondition: (service: string, change: ConditionChange) => void;
   readonly onError: (what: string, error: unknown) => void;
   readonly signal: AbortSignal;
 };
 
+/** What one kind of status object is written from. */
+export type StatusSource = {
+  /** What that of a Service is to list now; undefined: there is to be none. */
+  readonly wantedOf: (service: string) => readonly string[] | undefined;
+  /** The objects there are for it, of other nodes too. */
+  readonly statusesOf: (service: string) => readonly ServiceStatus[];
+  /** A Service that had none of this node has one now. */
+  readonly onFirst: (service: string) => void;
+};
+
 export type StatusWriter = {
-  /** The status of this Service may be due. */
+  /** The status objects of this Service may be due. */
   readonly service: (key: string) => void;
   readonly configuration: (report: ConfigurationReport) => void;
   /** Our ConfigurationState was removed by somebody. */
@@ -46,44 +61,63 @@ export type StatusWriter = {
 const SETTLE_MS = 500;
 const CONCURRENCY = 4;
 const FIELD_MANAGER = "configReconciler";
+/** Of all speakers: what one has set another can remove. */
+const CONDITION_MANAGER = "metallb-speaker";
 
 export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
-  const { connection, namespace, node, signal, peersOf, statusesOf } = options;
+  const { connection, namespace, node, signal } = options;
   const folder = `/apis/metallb.io/v1beta1/namespaces/${namespace}`;
-  const path = (name: string) => `${folder}/servicebgpstatuses/${name}`;
 
-  const services = startQueue({
-    concurrency: CONCURRENCY,
-    signal,
-    onError: (key, error) => options.onError(`ServiceBGPStatus of ${key}`, error),
-    work: async (service) => {
-      const peers = peersOf(service);
-      const known = statusesOf(service);
-      const kept = peers.length === 0 ? undefined : known[0];
-      for (const status of known) {
-        if (status !== kept) await remove(connection, path(status.name), signal);
-      }
-      if (peers.length === 0 || (kept !== undefined && sameTexts(kept.peers, peers))) return;
-      const name = kept?.name ?? serviceBgpStatusName(node, service);
-      if (kept === undefined && (await create(service))) options.onFirstStatus(service);
-      await connection.request("PATCH", `${path(name)}/status`, {
-        body: serviceBgpStatusPatch(node, service, peers),
-        contentType: MERGE_PATCH,
-        signal,
-      });
-    },
-  });
+  const keep = async (kind: StatusKind, source: StatusSource, service: string): Promise<void> => {
+    const wanted = source.wantedOf(service);
+    const known = source.statusesOf(service);
+    const kept = wanted && known.find((status) => status.node === node);
+    for (const status of known) {
+      // Only one node answers for a Service: the one that does removes what others left.
+      const isStale = status.node === node ? status !== kept : wanted !== undefined;
+      if (isStale) await remove(connection, `${folder}/${kind.plural}/${status.name}`, signal);
+    }
+    if (wanted === undefined || isDeepStrictEqual(kept?.entries, wanted)) return;
+    const name = kept?.name ?? serviceStatusName(kind, node, service);
+    if (kept === undefined && (await create(kind, service))) source.onFirst(service);
+    await connection.request("PATCH", `${folder}/${kind.plural}/${name}/status`, {
+      body: serviceStatusPatch(kind, node, service, wanted),
+      contentType: MERGE_PATCH,
+      signal,
+    });
+  };
 
-  const create = async (service: string): Promise<boolean> => {
-    const body = serviceBgpStatusObject(options, service);
+  const create = async (kind: StatusKind, service: string): Promise<boolean> => {
+    const body = serviceStatusObject(kind, options, service);
     try {
-      await connection.request("POST", `${folder}/servicebgpstatuses`, { body, signal });
+      await connection.request("POST", `${folder}/${kind.plural}`, { body, signal });
       return true;
     } catch (error) {
       // Ours already, of an earlier attempt: its watch event is on the way.
       if (error instanceof KubeError && error.status === 409) return false;
       throw error;
     }
+  };
+
+  const services = startQueue({
+    concurrency: CONCURRENCY,
+    signal,
+    onError: (key, error) => options.onError(`status of ${key}`, error),
+    work: async (service) => {
+      await keep(BGP_STATUS, options.bgp, service);
+      await keep(L2_STATUS, options.l2, service);
+      const change = options.conditionOf(service);
+      if (change !== undefined) await setCondition(service, change);
+    },
+  });
+
+  const setCondition = async (service: string, change: ConditionChange): Promise<void> => {
+    const [serviceNamespace, name] = service.split("/");
+    const path = `/api/v1/namespaces/${serviceNamespace}/services/${name}/status`;
+    const body = conditionPatch(service, change, new Date().toISOString());
+    const query = { fieldManager: CONDITION_MANAGER, force: "true" };
+    await connection.request("PATCH", path, { query, body, contentType: APPLY_PATCH, signal });
+    options.onCondition(service, change);
   };
 
   let report: ConfigurationReport | undefined;
@@ -94,8 +128,13 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
     onError: (_key, error) => options.onError("ConfigurationState", error),
     work: async () => {
       if (report === undefined || (written !== undefined && sameReports(written, report))) return;
-      const since = written?.result === report.result ? written.since : new Date().toISOString();
-      const now = { ...report, since };
+      const time = new Date().toISOString();
+      const isSameL2 = (written?.l2Summary === "") === (report.l2Summary === "");
+      const now = {
+        ...report,
+        since: written?.result === report.result ? written.since : time,
+        l2Since: written !== undefined && isSameL2 ? written.l2Since : time,
+      };
       const apply = {
         query: { fieldManager: FIELD_MANAGER, force: "true" },
         contentType: APPLY_PATCH,
@@ -124,7 +163,7 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
 }
 
 function sameReports(a: ConfigurationReport, b: ConfigurationReport): boolean {
-  return a.result === b.result && a.errorSummary === b.errorSummary;
+  return a.result === b.result && a.errorSummary === b.errorSummary && a.l2Summary === b.l2Summary;
 }
 
 async function remove(connection: Connection, path: string, signal: AbortSignal): Promise<void> {
@@ -133,8 +172,4 @@ async function remove(connection: Connection, path: string, signal: AbortSignal)
   } catch (error) {
     if (!(error instanceof KubeError) || error.status !== 404) throw error;
   }
-}
-
-function sameTexts(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text, index) => text === b[index]);
 }

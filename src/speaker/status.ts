@@ -1,4 +1,4 @@
-// Facts -> the status objects a speaker writes: ServiceBGPStatus per Service, one
+// Facts -> the status objects a speaker writes: ServiceBGPStatus and ServiceL2Status per Service, one
 // ConfigurationState per node. Shapes and texts only. Pure.
 
 import { createHash } from "node:crypto";
@@ -15,52 +15,93 @@ export type Owner = { readonly name: string; readonly uid: string };
 
 export const NODE_LABEL = "metallb.io/node";
 
-/** Peers the Service goes to from this node, sorted; empty: there is to be no status object. */
-export function statusPeers(decision: Decision | undefined): readonly string[] {
-  return decision?.bgp.kind === "announced" ? decision.bgp.peers : [];
+/** Peers the Service goes to from this node, sorted; undefined: there is to be no status object. */
+export function statusPeers(decision: Decision | undefined): readonly string[] | undefined {
+  if (decision?.bgp.kind !== "announced" || decision.bgp.peers.length === 0) return undefined;
+  return decision.bgp.peers;
 }
 
-/** Where a status object belongs, and what it says. */
-export type ServiceBgpStatus = {
+/** The kinds of status object there are for a Service, and what each lists. */
+export type StatusKind = {
+  readonly kind: "ServiceBGPStatus" | "ServiceL2Status";
+  readonly plural: string;
+  /** Names of objects begin with it. */
+  readonly prefix: string;
+  /** The entries as they stand in the status, of which the empty list of L2 means all interfaces. */
+  readonly write: (entries: readonly string[]) => object;
+  readonly read: (status: Readonly<Record<string, unknown>>) => readonly string[];
+};
+
+/** Which peers hear a Service from a node. */
+export const BGP_STATUS: StatusKind = {
+  kind: "ServiceBGPStatus",
+  plural: "servicebgpstatuses",
+  prefix: "bgp",
+  write: (peers) => ({ peers }),
+  read: ({ peers }) => (Array.isArray(peers) ? peers : []),
+};
+
+/** Which node answers for a Service, and on which interfaces. */
+export const L2_STATUS: StatusKind = {
+  kind: "ServiceL2Status",
+  plural: "servicel2statuses",
+  prefix: "l2",
+  write: (interfaces) => ({
+    interfaces: interfaces.length === 0 ? null : interfaces.map((name) => ({ name })),
+  }),
+  read: ({ interfaces }) => (Array.isArray(interfaces) ? interfaces.map(({ name }) => name) : []),
+};
+
+/** Where a status object belongs, and what it lists. */
+export type ServiceStatus = {
   /** Of the object itself. */
   readonly name: string;
   /** "namespace/name" of the Service. */
   readonly service: string;
-  readonly peers: readonly string[];
+  readonly node: string;
+  /** Undefined: created, and not filled in yet. */
+  readonly entries: readonly string[] | undefined;
 };
 
-/** What the speaker keeps of a ServiceBGPStatus; undefined: not one of MetalLB's. */
-export function pruneServiceBgpStatus(object: unknown): ServiceBgpStatus | undefined {
-  const { metadata, status } = object as {
-    readonly metadata: { readonly name: string; readonly labels?: Record<string, string> };
-    readonly status?: { readonly peers?: readonly string[] };
+/** What the speaker keeps of a status object; undefined: not one of MetalLB's. */
+export function pruneServiceStatus(
+  kind: StatusKind,
+): (object: unknown) => ServiceStatus | undefined {
+  return (object) => {
+    const { metadata, status } = object as {
+      readonly metadata: { readonly name: string; readonly labels?: Record<string, string> };
+      readonly status?: Readonly<Record<string, unknown>>;
+    };
+    const name = metadata.labels?.["metallb.io/service-name"];
+    const namespace = metadata.labels?.["metallb.io/service-namespace"];
+    const node = metadata.labels?.[NODE_LABEL];
+    if (name === undefined || namespace === undefined || node === undefined) return undefined;
+    const entries = status?.["node"] === undefined ? undefined : kind.read(status);
+    return { name: metadata.name, service: `${namespace}/${name}`, node, entries };
   };
-  const name = metadata.labels?.["metallb.io/service-name"];
-  const namespace = metadata.labels?.["metallb.io/service-namespace"];
-  if (name === undefined || namespace === undefined) return undefined;
-  return { name: metadata.name, service: `${namespace}/${name}`, peers: status?.peers ?? [] };
 }
 
 /**
  * The name of our status object of a Service. Made from its content (MetalLB lets the API server
  * choose one), so that a create whose answer was lost does not leave two objects.
  */
-export function serviceBgpStatusName(node: string, service: string): string {
+export function serviceStatusName({ prefix }: StatusKind, node: string, service: string): string {
   const hash = createHash("sha256").update(`${node}#${service}`).digest("hex");
-  return `bgp-${hash.slice(0, 16)}`;
+  return `${prefix}-${hash.slice(0, 16)}`;
 }
 
-export function serviceBgpStatusObject(
+export function serviceStatusObject(
+  kind: StatusKind,
   context: { readonly namespace: string; readonly node: string; readonly owner: Owner | undefined },
   service: string,
 ): object {
   const [serviceNamespace, serviceName] = splitKey(service);
   return {
     apiVersion: API_VERSION,
-    kind: "ServiceBGPStatus",
+    kind: kind.kind,
     metadata: {
       namespace: context.namespace,
-      name: serviceBgpStatusName(context.node, service),
+      name: serviceStatusName(kind, context.node, service),
       labels: {
         [NODE_LABEL]: context.node,
         "metallb.io/service-name": serviceName,
@@ -72,15 +113,14 @@ export function serviceBgpStatusObject(
 }
 
 /** The body of a merge patch of the status subresource. */
-export function serviceBgpStatusPatch(
+export function serviceStatusPatch(
+  kind: StatusKind,
   node: string,
   service: string,
-  peers: readonly string[],
+  entries: readonly string[],
 ): object {
   const [serviceNamespace, serviceName] = splitKey(service);
-  return {
-    status: { node, serviceName, serviceNamespace, peers },
-  };
+  return { status: { node, serviceName, serviceNamespace, ...kind.write(entries) } };
 }
 
 function splitKey(key: string): readonly [string, string] {
@@ -120,22 +160,28 @@ export type ConfigurationReport = {
   readonly result: "Valid" | "Invalid";
   /** One problem per line; "" when valid. */
   readonly errorSummary: string;
+  /** What is wrong with Layer 2 on the node, one problem per line; "" when it works. */
+  readonly l2Summary: string;
 };
 
 /** A report as the API server has it. */
 export type WrittenReport = ConfigurationReport & {
   /** Since when the result is so, RFC 3339. */
   readonly since: string;
+  /** Since when Layer 2 works or does not. */
+  readonly l2Since: string;
 };
 
 /** What the speaker keeps of its ConfigurationState; undefined: it says nothing yet. */
 export function pruneConfigurationState(object: unknown): WrittenReport | undefined {
   const { status } = object as { readonly status?: ConfigurationStateStatus };
   const condition = status?.conditions?.find(({ type }) => type === CONDITION);
-  if (status === undefined || condition === undefined) return undefined;
+  const l2 = status?.conditions?.find(({ type }) => type === L2_CONDITION);
+  if (status === undefined || condition === undefined || l2 === undefined) return undefined;
   const { result, errorSummary = "" } = status;
   if (result !== "Valid" && result !== "Invalid") return undefined;
-  return { result, errorSummary, since: condition.lastTransitionTime };
+  const since = condition.lastTransitionTime;
+  return { result, errorSummary, since, l2Summary: l2.message, l2Since: l2.lastTransitionTime };
 }
 
 type ConfigurationStateStatus = {
@@ -145,6 +191,8 @@ type ConfigurationStateStatus = {
 };
 
 const CONDITION = "configReconcilerValid";
+/** Whether the node can announce by ARP and NDP, and nothing else on it answers for addresses. */
+const L2_CONDITION = "layer2Working";
 
 /** metav1.Condition allows 32768 characters in a message. */
 const MESSAGE_LIMIT = 32_000;
@@ -153,14 +201,16 @@ const MESSAGE_LIMIT = 32_000;
 export function configurationReport(
   problems: readonly Problem[],
   frrProblems: readonly FrrProblem[],
+  l2Problems: readonly string[],
 ): ConfigurationReport {
+  const l2Summary = l2Problems.join("\n").slice(0, MESSAGE_LIMIT);
   const lines = [
     ...problems.map(formatProblem),
     ...frrProblems.filter(isConfigurationFault).map(formatFrrProblem),
   ];
-  if (lines.length === 0) return { result: "Valid", errorSummary: "" };
+  if (lines.length === 0) return { result: "Valid", errorSummary: "", l2Summary };
   const errorSummary = `configuration error: ${lines.join("\n")}`.slice(0, MESSAGE_LIMIT);
-  return { result: "Invalid", errorSummary };
+  return { result: "Invalid", errorSummary, l2Summary };
 }
 
 /** Whether FRR would not take something the user wrote. */
@@ -171,7 +221,7 @@ function isConfigurationFault({ kind }: FrrProblem): boolean {
 /** The body of a server-side apply of the status, by field manager `configReconciler`. */
 export function configurationStatePatch(
   context: { readonly namespace: string; readonly node: string },
-  { result, errorSummary, since }: WrittenReport,
+  { result, errorSummary, since, l2Summary, l2Since }: WrittenReport,
 ): object {
   const isValid = result === "Valid";
   const condition: Condition = {
@@ -181,10 +231,17 @@ export function configurationStatePatch(
     message: errorSummary,
     lastTransitionTime: since,
   };
+  const l2Condition: Condition = {
+    type: L2_CONDITION,
+    status: l2Summary === "" ? "True" : "False",
+    reason: l2Summary === "" ? "Working" : "NotWorking",
+    message: l2Summary,
+    lastTransitionTime: l2Since,
+  };
   return {
     apiVersion: API_VERSION,
     kind: "ConfigurationState",
     metadata: { namespace: context.namespace, name: configurationStateName(context.node) },
-    status: { result, errorSummary, conditions: [condition] },
+    status: { result, errorSummary, conditions: [condition, l2Condition] },
   };
 }

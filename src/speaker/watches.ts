@@ -14,6 +14,7 @@ import type {
   L2AdvertisementResource,
   NodeResource,
   ObjectMeta,
+  PodResource,
   SecretResource,
   ServiceResource,
 } from "../config/resources.ts";
@@ -22,13 +23,23 @@ import { KubeError } from "../kube/error.ts";
 import { sleep } from "../kube/sleep.ts";
 import { type Change, type Store, startStore } from "../kube/store.ts";
 import { pruneSlice, SERVICE_LABEL, type ServingSlice } from "./endpoints.ts";
-import { type NodeState, pruneNode, pruneService, type ServiceFacts } from "./service.ts";
 import {
+  type NodeState,
+  pruneNode,
+  pruneService,
+  pruneSpeakerPod,
+  type ServiceFacts,
+  type SpeakerPod,
+} from "./service.ts";
+import {
+  BGP_STATUS,
   configurationStateName,
+  L2_STATUS,
   NODE_LABEL,
   pruneConfigurationState,
-  pruneServiceBgpStatus,
-  type ServiceBgpStatus,
+  pruneServiceStatus,
+  type ServiceStatus,
+  type StatusKind,
   type WrittenReport,
 } from "./status.ts";
 
@@ -38,6 +49,8 @@ export type WatchesOptions = {
   readonly namespace: string;
   readonly nodeName: string;
   readonly loadBalancerClass: string | undefined;
+  /** Labels of the Pods of speakers; undefined: membership is off. */
+  readonly speakerSelector: string | undefined;
   readonly sink: WatchesSink;
   readonly signal: AbortSignal;
 };
@@ -46,17 +59,19 @@ export type WatchesOptions = {
 export type WatchesSink = {
   readonly service: (change: Change<ServiceFacts>) => void;
   readonly slice: (change: Change<ServingSlice>) => void;
-  /** Our own Node; not told when it goes: what was known of it stays. */
-  readonly node: (node: NodeState) => void;
+  /** A Node, our own among them. */
+  readonly node: (change: Change<NodeState>) => void;
+  /** A Pod of a speaker; never told where membership is off. */
+  readonly speakerPod: () => void;
   /** Some object of the configuration is another. */
   readonly config: () => void;
-  /** A ServiceBGPStatus of this node; the key is that of the Service. */
-  readonly serviceBgpStatus: (service: string) => void;
+  /** A ServiceBGPStatus of this node, or a ServiceL2Status of any; the key is that of the Service. */
+  readonly serviceStatus: (service: string) => void;
   /** Our ConfigurationState was removed. */
   readonly configurationStateGone: () => void;
   /** Every first list of what decisions need is complete; called once. */
   readonly synced: () => void;
-  /** The first list of the ServiceBGPStatuses of this node is complete; called once. */
+  /** The first lists of the status objects of Services are complete; called once. */
   readonly statusesSynced: () => void;
   readonly problem: (what: string, problem: string | undefined) => void;
 };
@@ -65,10 +80,19 @@ export type Watches = {
   readonly resources: () => ConfigResources;
   /** What has not been listed yet or cannot be followed now, in words. */
   readonly waitingFor: () => readonly string[];
-  /** Our status objects by Service, "namespace/name", and by their own name. */
-  readonly statuses: () => ReadonlyMap<string, ReadonlyMap<string, ServiceBgpStatus>>;
+  /** The Pods of speakers. */
+  readonly speakerPods: () => Iterable<SpeakerPod>;
+  readonly bgpStatuses: StatusIndex;
+  /** Of all nodes. */
+  readonly l2Statuses: StatusIndex;
   /** What our ConfigurationState says; undefined: there is none, or it says nothing. */
   readonly configurationState: () => WrittenReport | undefined;
+};
+
+/** Status objects by Service, "namespace/name". */
+export type StatusIndex = {
+  readonly of: (service: string) => readonly ServiceStatus[];
+  readonly services: () => Iterable<string>;
 };
 
 const METALLB = "/apis/metallb.io";
@@ -163,16 +187,25 @@ export function startWatches(options: WatchesOptions): Watches {
     onChange: sink.config,
     isNeeded: true,
   });
+  const nodes = "Nodes";
   const ownNode = `Node "${nodeName}"`;
-  follow<NodeState>(ownNode, {
+  const nodeStore = follow<NodeState>(nodes, {
     path: "/api/v1/nodes",
-    fieldSelector: `metadata.name=${nodeName}`,
     prune: (object) => pruneNode(object as NodeResource),
-    onChange: (change) => {
-      if (change.kind === "set") sink.node(change.object);
-    },
+    onChange: sink.node,
     isNeeded: true,
   });
+  const { speakerSelector } = options;
+  const speakerPods =
+    speakerSelector === undefined
+      ? undefined
+      : follow<SpeakerPod>("Pods of the speakers", {
+          path: `/api/v1/namespaces/${namespace}/pods`,
+          labelSelector: speakerSelector,
+          prune: (object) => pruneSpeakerPod(object as PodResource),
+          onChange: sink.speakerPod,
+          isNeeded: true,
+        });
   follow<ServingSlice>("EndpointSlices", {
     path: "/apis/discovery.k8s.io/v1/endpointslices",
     labelSelector: `${SERVICE_LABEL},!service.kubernetes.io/headless`,
@@ -197,23 +230,35 @@ export function startWatches(options: WatchesOptions): Watches {
   };
   void startServices();
 
-  const statuses = new Map<string, Map<string, ServiceBgpStatus>>();
-  follow<ServiceBgpStatus>("ServiceBGPStatuses", {
-    path: inNamespace("v1beta1", "servicebgpstatuses"),
-    labelSelector: `${NODE_LABEL}=${nodeName}`,
-    prune: pruneServiceBgpStatus,
-    onChange: (change) => {
-      const { service, name } = change.kind === "set" ? change.object : change.previous;
-      const known = statuses.get(service) ?? new Map<string, ServiceBgpStatus>();
-      if (change.kind === "set") known.set(name, change.object);
-      else known.delete(name);
-      if (known.size === 0) statuses.delete(service);
-      else statuses.set(service, known);
-      sink.serviceBgpStatus(service);
-    },
-    isNeeded: false,
-    onSynced: sink.statusesSynced,
-  });
+  let unsyncedStatuses = 2;
+  const followStatuses = (kind: StatusKind, labelSelector: string | undefined): StatusIndex => {
+    const byService = new Map<string, Map<string, ServiceStatus>>();
+    follow<ServiceStatus>(kind.plural, {
+      path: inNamespace("v1beta1", kind.plural),
+      labelSelector,
+      prune: pruneServiceStatus(kind),
+      onChange: (change) => {
+        const { service, name } = change.kind === "set" ? change.object : change.previous;
+        const known = byService.get(service) ?? new Map<string, ServiceStatus>();
+        if (change.kind === "set") known.set(name, change.object);
+        else known.delete(name);
+        if (known.size === 0) byService.delete(service);
+        else byService.set(service, known);
+        sink.serviceStatus(service);
+      },
+      isNeeded: false,
+      onSynced: () => {
+        unsyncedStatuses -= 1;
+        if (unsyncedStatuses === 0) sink.statusesSynced();
+      },
+    });
+    return {
+      of: (service) => [...(byService.get(service)?.values() ?? [])],
+      services: () => byService.keys(),
+    };
+  };
+  const bgpStatuses = followStatuses(BGP_STATUS, `${NODE_LABEL}=${nodeName}`);
+  const l2Statuses = followStatuses(L2_STATUS, undefined);
   const configurationStates = follow<WrittenReport>("ConfigurationStates", {
     path: inNamespace("v1beta1", "configurationstates"),
     fieldSelector: `metadata.name=${configurationStateName(nodeName)}`,
@@ -244,11 +289,15 @@ export function startWatches(options: WatchesOptions): Watches {
         const problem = problems.get(what);
         if (problem !== undefined) reasons.add(problem.replace(SILENCE, "$1"));
         else if (store?.synced !== true) reasons.add(`The list of ${what} is not complete yet`);
-        else if (what === ownNode && store.size === 0) reasons.add(`${what} does not exist`);
+        else if (what === nodes && nodeStore.get(nodeName) === undefined) {
+          reasons.add(`${ownNode} does not exist`);
+        }
       }
       return [...reasons];
     },
-    statuses: () => statuses,
+    speakerPods: () => speakerPods?.values() ?? [],
+    bgpStatuses,
+    l2Statuses,
     configurationState: () => {
       return configurationStates.get(`${namespace}/${configurationStateName(nodeName)}`);
     },

@@ -336,6 +336,10 @@ export class FakeApiServer {
     if (this.tokens?.includes(token) === false) {
       throw new Refused(401, "Unauthorized", "Unauthorized");
     }
+    if (request.path === "/version") {
+      send(response, 200, '{"major":"1","minor":"36"}');
+      return;
+    }
     const target = targetOf(request.path);
     if (this.absent.has(`${target.plural}.${target.group}`)) throw notServed();
     const collection = this.#storage.collection(target.group, target.plural);
