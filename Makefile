@@ -10,8 +10,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: node_modules packages ## A Service gets an address and real routers learn the route (ONCE=1: end after the answer; API=real: build the control plane)
-	node lab/demo/main.ts $(if $(ONCE),--once) $(if $(API),--api=$(API))
+demo: node_modules packages ## A Service gets an address and real routers learn the route (MODE=l2: a node answers by ARP and is killed; ONCE=1: end after the answer; API=real: build the control plane)
+	node lab/demo/main.ts $(if $(MODE),--mode=$(MODE)) $(if $(ONCE),--once) $(if $(API),--api=$(API))
 
 test: node_modules packages control-plane check ## Everything: types, lint, unit, program, real FRR, real network, real API server
 	node scripts/test.ts

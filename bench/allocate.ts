@@ -28,6 +28,7 @@ const QUIET_MS = 1000;
 export const allocate: Benchmark = {
   name: "allocate",
   summary: "Services created at once, until the last one has its address; controller restarts",
+  isLong: false,
   run: async (bench) => {
     const folder = mkdtempSync(join(tmpdir(), "bench-allocate-"));
     bench.defer(() => rmSync(folder, { recursive: true, force: true }));

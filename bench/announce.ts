@@ -37,6 +37,7 @@ const DEADLINE_MS = 20_000;
 export const announce: Benchmark = {
   name: "announce",
   summary: "endpoint ready to UPDATE, endpoint gone to WITHDRAW, beside frr-reload.py",
+  isLong: false,
   run: async (bench) => {
     const ours = await measureSpeaker(bench);
     const references = await measureReloads(bench);

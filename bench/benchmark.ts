@@ -7,20 +7,29 @@ export type Benchmark = {
   readonly name: string;
   /** For the list of them. */
   readonly summary: string;
+  /** Takes so long that it is run only when it is asked for. */
+  readonly isLong: boolean;
   readonly run: (bench: Bench) => Promise<readonly Table[]>;
 };
 
-/** What a running benchmark is given. */
-export type Bench = {
+/** What the user may ask of benchmarks. */
+export type BenchSettings = {
   /** Fewer rounds: to see that it runs, not for figures. */
   readonly isQuick: boolean;
+  /** Of the benchmarks that count in rounds; undefined: as many as each thinks right. */
+  readonly rounds: number | undefined;
+  /** How long a benchmark looks on that waits for nothing to happen. */
+  readonly minutes: number;
+};
+
+/** What a running benchmark is given. */
+export type Bench = BenchSettings & {
   readonly progress: (text: string) => void;
   /** Has `cleanup` called at the end, however that comes; the last one deferred is called first. */
   readonly defer: (cleanup: () => unknown) => void;
 };
 
-export type RunOptions = {
-  readonly isQuick: boolean;
+export type RunOptions = BenchSettings & {
   /** Ends the run. */
   readonly signal: AbortSignal;
 };
@@ -28,12 +37,12 @@ export type RunOptions = {
 /** Runs one benchmark and takes away what it made, also when it fails or the signal fires. */
 export async function runBenchmark(
   benchmark: Benchmark,
-  { isQuick, signal }: RunOptions,
+  { signal, ...settings }: RunOptions,
 ): Promise<readonly Table[]> {
   const started = performance.now();
   const cleanups: (() => unknown)[] = [];
   const bench: Bench = {
-    isQuick,
+    ...settings,
     progress: (text) => {
       const seconds = ((performance.now() - started) / 1000).toFixed(0);
       process.stderr.write(`${benchmark.name} ${seconds.padStart(4)} s  ${text}\n`);

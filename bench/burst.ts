@@ -15,6 +15,7 @@ const DEADLINE_MS = 120_000;
 export const burst: Benchmark = {
   name: "burst",
   summary: "Services with endpoints created at once, until the last one is at the peer",
+  isLong: false,
   run: async (bench) => {
     const services = bench.isQuick ? QUICK_SERVICES : SERVICES;
     const testbed = await startTestbed(bench);

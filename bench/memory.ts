@@ -18,6 +18,7 @@ const DEADLINE_MS = 120_000;
 export const memory: Benchmark = {
   name: "memory",
   summary: "resident memory of both programs, beside a bare Node",
+  isLong: false,
   run: async (bench) => {
     const testbed = await startTestbed(bench);
     const { cluster, peer, router } = testbed;

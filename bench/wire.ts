@@ -41,17 +41,23 @@ export function runInNamespace(): Promise<number> {
 export type Wire = {
   /** Our end. */
   readonly near: string;
+  readonly nearInterface: string;
   /** The router's end. */
   readonly far: string;
 };
+
+/** Runs ip(8) at our end. */
+export async function ip(...args: string[]): Promise<void> {
+  await run("ip", args);
+}
 
 let wires = 0;
 
 /** Lays a wire to the router; each has a network of its own. */
 export async function wireTo(router: FrrRouter): Promise<Wire> {
   wires += 1;
-  const wire = { near: `10.220.${wires}.1`, far: `10.220.${wires}.2` };
   const name = `bench${wires}`;
+  const wire = { near: `10.220.${wires}.1`, nearInterface: name, far: `10.220.${wires}.2` };
   const peer = ["peer", "name", name, "netns", String(process.pid)];
   await router.ip("link", "add", "eth0", "type", "veth", ...peer);
   await router.ip("link", "set", "eth0", "up");

@@ -7,11 +7,19 @@ import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import { assetsAtHand } from "../../test/cluster/assets.ts";
 import { type Cluster, startCluster } from "../../test/cluster/cluster.ts";
-import { applyFolder, applyYaml, putNamespace, putNode } from "../../test/cluster/objects.ts";
+import {
+  applyFolder,
+  applyYaml,
+  type PodOptions,
+  putNamespace,
+  putNode,
+  putPod,
+} from "../../test/cluster/objects.ts";
 import type { Json } from "../../test/cluster/request.ts";
 import { type FakeApiServer, pathOf, startApiServer } from "../../test/fakes/api-server.ts";
 import type { Lab } from "../netns/lab.ts";
 import { openInlet } from "./inlet.ts";
+import { NAMESPACE, SPEAKER_LABELS, speakerPodName } from "./programs.ts";
 
 const CRDS = fileURLToPath(new URL("../../crds/", import.meta.url));
 const DOUBLE_PORT = 8080;
@@ -25,7 +33,7 @@ export type ControlPlane = {
   readonly kubeconfig: string;
   /** The real one; undefined: it is the double. */
   readonly cluster: Cluster | undefined;
-  /** Makes the namespace, the nodes and MetalLB's kinds of object known. */
+  /** Makes the namespace, the nodes, the speakers' Pods and MetalLB's kinds of object known. */
   prepare(nodes: readonly NodeObject[]): Promise<void>;
   /** Makes or changes every object of the YAML text. */
   apply(yaml: string): Promise<void>;
@@ -64,8 +72,11 @@ async function startReal(lab: Lab): Promise<ControlPlane> {
     cluster,
     async prepare(nodes) {
       await applyFolder(cluster, CRDS);
-      await putNamespace(cluster, "metallb-system");
-      for (const node of nodes) await putNode(cluster, node);
+      await putNamespace(cluster, NAMESPACE);
+      for (const node of nodes) {
+        await putNode(cluster, node);
+        await putPod(cluster, speakerPod(node));
+      }
     },
     apply: (yaml) => applyYaml(cluster, yaml),
     get: (path) => cluster.request("GET", path),
@@ -94,7 +105,10 @@ async function startDouble(lab: Lab): Promise<ControlPlane> {
       for (const name of (await readdir(CRDS)).filter((file) => file.endsWith(".yaml"))) {
         putAll(server, await readFile(join(CRDS, name), "utf8"));
       }
-      for (const node of nodes) server.put(nodeManifest(node));
+      for (const node of nodes) {
+        server.put(nodeManifest(node));
+        server.put(podManifest(speakerPod(node)));
+      }
     },
     async apply(yaml) {
       putAll(server, yaml);
@@ -117,6 +131,33 @@ function putAll(server: FakeApiServer, yaml: string): void {
     const { status } = server.get(pathOf(object)) ?? {};
     server.put({ ...object, ...(status && { status }) });
   }
+}
+
+/** The Pod that a DaemonSet would make for the speaker of a node; it has the node's network. */
+function speakerPod({ name, addresses }: NodeObject): PodOptions & { readonly namespace: string } {
+  return {
+    namespace: NAMESPACE,
+    name: speakerPodName(name),
+    nodeName: name,
+    addresses,
+    labels: SPEAKER_LABELS,
+  };
+}
+
+function podManifest(pod: ReturnType<typeof speakerPod>): Json {
+  const { namespace, name, labels, nodeName, addresses } = pod;
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { namespace, name, labels },
+    spec: { nodeName },
+    status: {
+      phase: "Running",
+      podIP: addresses[0],
+      podIPs: addresses.map((ip) => ({ ip })),
+      conditions: [{ type: "Ready", status: "True" }],
+    },
+  };
 }
 
 function nodeManifest({ name, addresses }: NodeObject): Json {

@@ -25,12 +25,12 @@ export async function startKubeProxies(
   );
 }
 
-/** The rules that stand in for kube-proxy, on every node. */
+/** The rules that stand in for kube-proxy, on every node: to these pods, of either family. */
 export async function writeForwardingRules(
   nodes: readonly LabNode[],
   serviceAddresses: readonly string[],
+  pods: readonly string[],
 ): Promise<void> {
-  const pods = nodes.flatMap(({ loopbackAddresses }) => loopbackAddresses);
   const tables = serviceAddresses.map((address) => forwardingTable(address, pods));
   await Promise.all(nodes.map((node) => node.exec(["nft", "-f", "-"], { input: tables.join("") })));
 }

@@ -117,6 +117,12 @@ export class Container {
     return daemon;
   }
 
+  /** The processes that hold the namespaces. */
+  get holders(): readonly number[] {
+    const first = childOf(this.#holder.pid);
+    return first === undefined ? [this.#holder.pid] : [this.#holder.pid, first];
+  }
+
   get #enter(): readonly string[] {
     return ["nsenter", `--target=${this.#holder.pid}`, "--net", "--mount", "--uts"];
   }

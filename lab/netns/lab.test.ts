@@ -52,6 +52,18 @@ describe("the lab", () => {
     }
   });
 
+  it("has a host on the network of the nodes that reaches each of them, and knows no router", async () => {
+    for (const name of NODES) {
+      for (const address of lab.node(name).addresses) {
+        const url = `http://${address.includes(":") ? `[${address}]` : address}:8080/`;
+        assert.equal(await get(lab, "host", url), `${name}\n`);
+      }
+    }
+    const host = lab.node("host");
+    assert.equal(await host.exec(["ip", "route", "show", "default"]), "");
+    assert.equal(await host.exec(["ip", "-6", "route", "show", "default"]), "");
+  });
+
   it("gives what all nodes announce three next hops in the client's router and the leaves", async () => {
     const [ipv4, ipv6] = ["203.0.113.10", "2001:db8:0:f::10"];
     for (const name of NODES) await announce(lab, name, ipv4, ipv6);

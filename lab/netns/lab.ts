@@ -134,6 +134,12 @@ export class Lab {
     );
   }
 
+  /** The node and those that share its network, such as the web server that plays its pod. */
+  nodesOnNetworkOf(name: string): readonly LabNode[] {
+    const { netns } = this.node(name);
+    return this.nodes.filter((node) => node.netns === netns);
+  }
+
   /** Many commands of ip(8) in one process. */
   async #ip(commands: readonly string[], options: readonly string[] = []): Promise<void> {
     const { signal } = this.#stopped;
@@ -153,6 +159,8 @@ export class LabNode {
   readonly loopbackAddresses: readonly string[];
   readonly #signal: AbortSignal;
   readonly #logFolder: string;
+  /** Ends the restarting of daemons. */
+  #life = new AbortController();
   #container: Container | undefined;
   #frr: Frr | undefined;
   #web: Daemon | undefined;
@@ -217,19 +225,30 @@ export class LabNode {
     });
   }
 
-  /** Called by the lab, when the network is there. */
+  /** Starts what the topology says runs in it: called by the lab when the network is there, and after `giveUp`. */
   async startProgram(): Promise<void> {
+    this.#life = new AbortController();
     switch (this.topology.runs) {
       case undefined:
         return;
       case "frr":
-        this.#frr = new Frr(this.#running, this.#signal);
+        this.#frr = new Frr(this.#running, AbortSignal.any([this.#signal, this.#life.signal]));
         return this.#frr.start();
       case "bird":
         return this.#startBird(this.#running);
       case "web":
         return this.#startWeb();
     }
+  }
+
+  /** Starts no daemon again from now on. */
+  giveUp(): void {
+    this.#life.abort();
+  }
+
+  /** The processes that stand for the node itself: its namespaces last as long as they do. */
+  get holders(): readonly number[] {
+    return this.#container?.holders ?? [];
   }
 
   /** Called by the lab. */

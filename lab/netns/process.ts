@@ -7,15 +7,25 @@ import { readFileSync } from "node:fs";
  * process for ever. Undefined when there is none, or one that ended and was not waited for.
  */
 export function startOf(pid: number): string | undefined {
+  const [state, ...rest] = statOf(pid);
+  const ticks = rest[18];
+  if (state === "Z" || state === "X" || ticks === undefined) return undefined;
+  return Number(ticks).toString(36);
+}
+
+/** Whether a signal has stopped the process. */
+export function isStopped(pid: number): boolean {
+  return statOf(pid)[0] === "T";
+}
+
+/** The fields of /proc/PID/stat from the third on, the state; none when there is no such process. */
+function statOf(pid: number): readonly string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field is the command's name in brackets and may hold anything.
-    const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const ticks = rest[18];
-    if (state === "Z" || state === "X" || ticks === undefined) return undefined;
-    return Number(ticks).toString(36);
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
-    return undefined;
+    return [];
   }
 }
 

@@ -35,7 +35,8 @@ export function labFolder(labId: string): string {
   return join(tmpdir(), labId);
 }
 
-function processesIn(netns: string): readonly number[] {
+/** The processes in a named network namespace, by their ids out here. */
+export function processesIn(netns: string): readonly number[] {
   try {
     return ip("netns", "pids", netns).split("\n").filter(Boolean).map(Number);
   } catch {

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { routeAt } from "../../lab/demo/routers.ts";
+import { NODES } from "../../lab/demo/stage.ts";
 import { putService } from "../cluster/objects.ts";
-import { NODES, Stand } from "./stand.ts";
+import { Stand } from "./stand.ts";
 
 describe("a Service", () => {
   let stand: Stand;

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { NODES } from "../../lab/demo/stage.ts";
 import { putService } from "../cluster/objects.ts";
-import { NODES, Stand } from "./stand.ts";
+import { Stand } from "./stand.ts";
 
 /** What is done to one of the demo's peers, and what must show as the reason of its session. */
 const BAD_PEERS = [

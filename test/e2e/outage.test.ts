@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { routeAt } from "../../lab/demo/routers.ts";
+import { NODES } from "../../lab/demo/stage.ts";
 import { putService } from "../cluster/objects.ts";
-import { NODES, Stand } from "./stand.ts";
+import { Stand } from "./stand.ts";
 
 /** The length of the outage is what is tested. */
 const OUTAGE_MS = 30_000;

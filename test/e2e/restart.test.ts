@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { NODES } from "../../lab/demo/stage.ts";
 import { putService } from "../cluster/objects.ts";
-import { NODES, Stand } from "./stand.ts";
+import { Stand } from "./stand.ts";
 
 const SERVICES = 200;
 

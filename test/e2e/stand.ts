@@ -6,40 +6,53 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ControlPlane, startControlPlane } from "../../lab/demo/control-plane.ts";
 import { startKubeProxies } from "../../lab/demo/forwarding.ts";
-import { startController, startSpeaker } from "../../lab/demo/programs.ts";
+import { speakerPodName } from "../../lab/demo/programs.ts";
 import { nodeSessionsAt, routeAt } from "../../lab/demo/routers.ts";
+import { mirrorStatus, speakerState } from "../../lab/demo/speakers.ts";
+import { NODES, Stage } from "../../lab/demo/stage.ts";
 import { type Lab, type LabNode, startLab } from "../../lab/netns/lab.ts";
 import type { SpeakerState } from "../../src/speaker/state.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Daemon } from "../cluster/daemon.ts";
 import { eventually } from "../cluster/eventually.ts";
-import { putEndpointSlice } from "../cluster/objects.ts";
+import { type EndpointOptions, putEndpointSlice } from "../cluster/objects.ts";
 import type { Json } from "../cluster/request.ts";
 
-export const NODES = ["node1", "node2", "node3"] as const;
 export const LEAVES = ["leaf1", "leaf2"] as const;
 
-const CLI = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const DEMO = fileURLToPath(new URL("../../lab/demo/", import.meta.url));
 /** Sessions of the nodes with a leaf: one of each family from every node. */
 const SESSIONS_AT_A_LEAF = 2 * NODES.length;
 /** Many processes on few cores. */
 const TIMEOUT_MS = 60_000;
 
-export class Stand {
-  readonly lab: Lab;
-  readonly controlPlane: ControlPlane;
-  readonly cluster: Cluster;
-  readonly #programs = new Map<string, Daemon>();
+/** What a user writes to configure MetalLB: a file of the demo. */
+type Manifest = "metallb.yaml" | "l2.yaml";
 
-  private constructor(lab: Lab, controlPlane: ControlPlane, cluster: Cluster) {
-    this.lab = lab;
-    this.controlPlane = controlPlane;
+export class Stand {
+  readonly stage: Stage;
+  readonly cluster: Cluster;
+  readonly #manifest: Manifest;
+
+  private constructor(stage: Stage, cluster: Cluster, manifest: Manifest) {
+    this.stage = stage;
     this.cluster = cluster;
+    this.#manifest = manifest;
   }
 
-  /** Starts it all, and waits until every session is up. */
+  /** Starts it all for BGP, and waits until every session is up. */
   static async start(): Promise<Stand> {
+    const stand = await Stand.startWith("metallb.yaml");
+    try {
+      await stand.untilSessions();
+      return stand;
+    } catch (error) {
+      await stand.stop();
+      throw error;
+    }
+  }
+
+  /** Starts it all with these objects of MetalLB. */
+  static async startWith(manifest: Manifest): Promise<Stand> {
     await using cleanup = new AsyncDisposableStack();
     const lab = await startLab();
     cleanup.defer(() => lab.stop());
@@ -47,25 +60,30 @@ export class Stand {
     cleanup.defer(() => controlPlane.stop());
     const { cluster } = controlPlane;
     if (cluster === undefined) throw new Error("Cannot test on the double: want kube-apiserver");
-    const stand = new Stand(lab, controlPlane, cluster);
-    await controlPlane.prepare(NODES.map((name) => lab.node(name)));
+    const stage = new Stage(lab, controlPlane);
+    const stand = new Stand(stage, cluster, manifest);
+    await controlPlane.prepare(stage.nodes);
     await stand.configure();
-    cleanup.defer(() => stand.#stopPrograms());
+    cleanup.defer(() => stage.stopPrograms());
     stand.startController();
     for (const name of NODES) stand.startSpeaker(name);
-    await startKubeProxies(
-      controlPlane,
-      NODES.map((name) => lab.node(name)),
-    );
-    await stand.untilSessions();
+    await startKubeProxies(controlPlane, stage.nodes);
     cleanup.move();
     return stand;
   }
 
   async stop(): Promise<void> {
-    await this.#stopPrograms();
+    await this.stage.stopPrograms();
     await this.controlPlane.stop();
     await this.lab.stop();
+  }
+
+  get lab(): Lab {
+    return this.stage.lab;
+  }
+
+  get controlPlane(): ControlPlane {
+    return this.stage.controlPlane;
   }
 
   node(name: string): LabNode {
@@ -73,38 +91,31 @@ export class Stand {
   }
 
   startController(): void {
-    this.#programs.set("controller", startController(this.lab, this.controlPlane.kubeconfig));
+    this.stage.startController();
   }
 
   startSpeaker(name: string): void {
-    this.#programs.set(name, startSpeaker(this.lab, this.node(name), this.controlPlane.kubeconfig));
+    this.stage.startSpeaker(name);
   }
 
   /** SIGKILL, and waits for the end. */
   async kill(program: string): Promise<void> {
-    await this.program(program).stop();
-  }
-
-  /** "controller", or the speaker by its node's name. */
-  program(name: string): Daemon {
-    const program = this.#programs.get(name);
-    if (program === undefined) throw new Error(`Cannot find program "${name}"`);
-    return program;
+    await this.stage.program(program).stop();
   }
 
   /** The log of a program so far. */
   log(program: string): Promise<string> {
-    const name = program === "controller" ? program : `speaker-${program}`;
+    const name = program === "controller" ? program : speakerPodName(program);
     return readFile(join(this.lab.folder, "logs", `${name}.log`), "utf8");
   }
 
   /** What `mirror-status -o json` prints on a node. */
-  async state(node: string): Promise<SpeakerState> {
-    return JSON.parse(await this.mirrorStatus(node, "-o", "json"));
+  state(node: string): Promise<SpeakerState> {
+    return speakerState(this.lab, node);
   }
 
-  mirrorStatus(node: string, ...args: readonly string[]): Promise<string> {
-    return this.node(node).exec([process.execPath, CLI, "mirror-status", ...args]);
+  mirrorStatus(node: string): Promise<string> {
+    return mirrorStatus(this.lab, node);
   }
 
   /** Applies what a user would. */
@@ -112,9 +123,9 @@ export class Stand {
     return this.controlPlane.apply(yaml);
   }
 
-  /** Pool, peers and advertisement as the demo has them. */
+  /** Pool, advertisement and, for BGP, peers as the demo has them. */
   async configure(): Promise<void> {
-    await this.apply(await readFile(join(DEMO, "metallb.yaml"), "utf8"));
+    await this.apply(await readFile(join(DEMO, this.#manifest), "utf8"));
   }
 
   service(name: string): Promise<Json> {
@@ -131,11 +142,18 @@ export class Stand {
 
   /** Makes the pods of these nodes the endpoints of the Service, in IPv4. */
   serveFrom(service: string, nodes: readonly string[]): Promise<void> {
-    const endpoints = nodes.map((name) => ({
-      address: this.node(name).loopbackAddresses[0] ?? "",
-      nodeName: name,
-    }));
-    return putEndpointSlice(this.cluster, { service, endpoints });
+    return putEndpointSlice(this.cluster, { service, endpoints: this.#endpoints(nodes, 0) });
+  }
+
+  /** The same in both families. */
+  async serveBothFrom(service: string, nodes: readonly string[]): Promise<void> {
+    await this.serveFrom(service, nodes);
+    await putEndpointSlice(this.cluster, {
+      service,
+      name: `${service}-ipv6`,
+      addressType: "IPv6",
+      endpoints: this.#endpoints(nodes, 1),
+    });
   }
 
   untilSessions(): Promise<unknown> {
@@ -162,7 +180,10 @@ export class Stand {
     return eventually(look, { describe, timeoutMs: TIMEOUT_MS });
   }
 
-  async #stopPrograms(): Promise<void> {
-    await Promise.all([...this.#programs.values()].map((program) => program.stop()));
+  #endpoints(nodes: readonly string[], family: 0 | 1): readonly EndpointOptions[] {
+    return nodes.map((name) => ({
+      address: this.node(name).loopbackAddresses[family] ?? "",
+      nodeName: name,
+    }));
   }
 }
