@@ -3,10 +3,7 @@
 
 import type { Condition } from "../config/resources.ts";
 import type { Decision } from "./announce.ts";
-import type { ServiceFacts } from "./service.ts";
-
-/** Of Services; there only while it is False. */
-export const L2_CONDITION = "metallb.io/L2Announced";
+import { L2_CONDITION, type ServiceFacts } from "./service.ts";
 
 export type ConditionChange =
   | { readonly kind: "set"; readonly message: string }

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { service } from "../../test/controller-samples.ts";
 import type { NodeResource, PodResource } from "../config/resources.ts";
-import { L2_CONDITION } from "./excluded-condition.ts";
-import { pruneNode, pruneService, pruneSpeakerPod } from "./service.ts";
+
+import { L2_CONDITION, pruneNode, pruneService, pruneSpeakerPod } from "./service.ts";
 
 describe("pruneService()", () => {
   it("keeps what decisions read", () => {

@@ -4,7 +4,6 @@
 import type { Labels, NodeResource, PodResource, ServiceResource } from "../config/resources.ts";
 import { type Address, familyOf, parseAddress } from "../net/address.ts";
 import { L2_WEIGHT_ANNOTATION, parseL2Weight } from "./election.ts";
-import { L2_CONDITION } from "./excluded-condition.ts";
 
 export type ServiceFacts = {
   /** "namespace/name". */
@@ -22,6 +21,9 @@ export type ServiceFacts = {
   /** What its condition metallb.io/L2Announced says; undefined: it has none. */
   readonly l2Condition: string | undefined;
 };
+
+/** Condition of Services, there only while it is False; see excluded-condition.ts. */
+export const L2_CONDITION = "metallb.io/L2Announced";
 
 const SHARING_ANNOTATIONS = ["metallb.io/allow-shared-ip", "metallb.universe.tf/allow-shared-ip"];
 

@@ -3,7 +3,7 @@
 
 import type { AddressState } from "../l2/handover.ts";
 import { compareAddresses } from "../net/address.ts";
-import type { WireStatus } from "./wire.ts";
+import type { Takeover, WireStatus } from "./wire.ts";
 
 export type WireState = {
   /** What keeps Layer 2 from working as it should on this node; empty: nothing. */
@@ -43,16 +43,6 @@ export type WireInterfaceState = {
   readonly ndp: boolean;
   /** Why it does not answer; null: it does. */
   readonly whyNot: string | null;
-};
-
-export type Takeover = {
-  /** RFC 3339. */
-  readonly at: string;
-  readonly address: string;
-  /** The node that gave it up; null: nobody had it, or its node was dead. */
-  readonly from: string | null;
-  /** From the first question to the first answer. */
-  readonly durationMs: number;
 };
 
 export function wireState(wire: WireStatus, problems: readonly string[]): WireState {

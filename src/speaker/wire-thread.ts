@@ -9,6 +9,7 @@ import { decodeHandover, encodeHandover } from "../l2/handover-message.ts";
 import { startResponder } from "../l2/responder.ts";
 import { startProber } from "../members/prober.ts";
 import type { Member } from "../members/view.ts";
+import { Backlog } from "./backlog.ts";
 import { isApiDue, Lease, type Ties } from "./lease.ts";
 import type { FromWire, ToWire, WireSettings } from "./wire-messages.ts";
 
@@ -16,6 +17,8 @@ import type { FromWire, ToWire, WireSettings } from "./wire-messages.ts";
 const LOOK_MS = 50;
 const ASK_API_PAUSE_MS = 150;
 const COUNTERS_MS = 1_000;
+/** Longest piece of work between two looks at the sockets. */
+const WORK_MS = 0.3;
 const NO_WATCHERS = { watchers: 0, quorumHeardAtMs: 0 };
 
 function run(settings: WireSettings, port: MessagePort): void {
@@ -24,6 +27,7 @@ function run(settings: WireSettings, port: MessagePort): void {
   const poller = new Poller({ onWake: drainPort });
   const handover = new Handover(nodeName);
   const lease = new Lease(settings.isolated);
+  const backlog = new Backlog();
   let isDraining = false;
   let isDrained = false;
   let apiAnsweredAtMs = Number.NEGATIVE_INFINITY;
@@ -127,7 +131,8 @@ function run(settings: WireSettings, port: MessagePort): void {
     happen(nowMs);
     // What happened may have changed it, such as the word that this node counts as dead.
     handover.fence(fenceNow(nowMs), nowMs);
-    for (const effect of handover.takeEffects()) carryOut(effect);
+    for (const effect of backlog.add(handover.takeEffects())) carryOut(effect);
+    scheduleWork();
     const changes = handover.takeChanges();
     if (changes.size > 0) tell({ kind: "addresses", changes });
     if (isDraining && !isDrained && handover.isDrained) {
@@ -161,6 +166,23 @@ function run(settings: WireSettings, port: MessagePort): void {
         tell({ kind: "event", event: effect.event });
         return;
     }
+  }
+
+  let isWorkDue = false;
+  function scheduleWork(): void {
+    if (isWorkDue || backlog.isEmpty) return;
+    isWorkDue = true;
+    poller.at(performance.now(), work);
+  }
+
+  /** A little of what is kept; the sockets are looked at before the next. */
+  function work(): void {
+    isWorkDue = false;
+    const untilMs = performance.now() + WORK_MS;
+    do {
+      for (const effect of backlog.take()) carryOut(effect);
+    } while (!backlog.isEmpty && performance.now() < untilMs);
+    scheduleWork();
   }
 
   let cancelTick = () => {};

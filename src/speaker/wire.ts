@@ -9,7 +9,6 @@ import type { L2Interface } from "../l2/interfaces.ts";
 import type { MembershipSnapshot, Peer } from "../members/view.ts";
 import type { Address } from "../net/address.ts";
 import type { FromWire, ToWire, WireCounters, WireSettings } from "./wire-messages.ts";
-import type { Takeover } from "./wire-state.ts";
 
 export type WireStatus = {
   /** How each address stands that this node is elected for, or answers for. */
@@ -27,6 +26,16 @@ export type WireStatus = {
   readonly lastTakeover: Takeover | undefined;
   /** Since the start of the speaker. */
   readonly events: Readonly<Record<HandoverEvent["kind"], number>>;
+};
+
+export type Takeover = {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly address: string;
+  /** The node that gave it up; null: nobody had it, or its node was dead. */
+  readonly from: string | null;
+  /** From the first question to the first answer. */
+  readonly durationMs: number;
 };
 
 export type WireHooks = {
@@ -56,7 +65,7 @@ export type Wire = {
 const WAKE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
 /** Between two messages the thread answers what has come meanwhile. */
-const WANTS_AT_ONCE = 50;
+const WANTS_AT_ONCE = 20;
 
 /** Enough for a hundred thousand addresses; a thread of ours that needs more has gone wrong. */
 const HEAP_MIB = 96;
