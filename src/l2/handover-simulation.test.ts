@@ -85,7 +85,8 @@ describe("Handover in a cluster", () => {
       fc.property(plans([...IN_REACH, "freeze", "freeze"], {}), (plan) => {
         const cluster = carryOut(plan);
         assertSettled(cluster);
-        for (const { forMs } of cluster.overlaps) assert(forMs <= 2 * plan.options.delayMs);
+        // It says so, is asked, and says so again.
+        for (const { forMs } of cluster.overlaps) assert(forMs <= 3 * plan.options.delayMs);
         assert.equal(cluster.fencedAnswers, 0);
       }),
       { numRuns: 1_000 },
@@ -103,21 +104,23 @@ describe("Handover in a cluster", () => {
     );
   });
 
-  it("lets two answer once in ten thousand times at most where one of ten datagrams is lost", () => {
+  it("lets two answer once in five thousand times at most where one of ten datagrams is lost", () => {
     let gains = 0;
     let overlaps = 0;
-    for (const plan of fc.sample(plans(IN_REACH, { loss: 0.1 }), { numRuns: 2_000, seed: 1 })) {
+    const lossy = plans(IN_REACH, { loss: 0.1, delayMs: 1 });
+    for (const plan of fc.sample(lossy, { numRuns: 2_000, seed: 1 })) {
       const cluster = carryOut(plan);
       cluster.settle(3_000);
       gains += cluster.gains;
       overlaps += cluster.overlaps.length;
     }
     assert(gains > 10_000, `${gains}`);
-    assert(overlaps <= gains / 10_000, `${overlaps} of ${gains}`);
+    assert(overlaps <= gains / 5_000, `${overlaps} of ${gains}`);
   });
 
   it("hands over between living nodes in a round trip", () => {
-    const single = plans(["drain", "exclude", "prefer"], { lagMs: 200 });
+    // No reply takes so long that a question is repeated.
+    const single = plans(["drain", "exclude", "prefer"], { lagMs: 200, delayMs: 5 });
     fc.assert(
       fc.property(single, ({ options, steps }) => {
         const cluster = new Cluster(options);

@@ -95,8 +95,8 @@ const DETECTION_MS = 700;
 const LEASE_MS = 600;
 const READMISSION_MS = 1_000;
 const DRAIN_MS = 5_000;
-/** When an address that was gained is announced, after the first time. */
-const BURST_MS = [0, 100, 300, 1_400];
+/** When an address that was gained is announced. */
+const BURST_MS = [0, 100, 300, 1_400, 2_500, 3_600, 4_700];
 
 export class Cluster {
   readonly overlaps: Overlap[] = [];

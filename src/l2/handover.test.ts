@@ -36,7 +36,7 @@ function want(role: Want["role"], change: Partial<Want> = {}): Event {
 }
 
 const unwanted: Event = (handover, nowMs) => handover.want(new Map([[VIP, undefined]]), nowMs);
-const tick: Event = (handover, nowMs) => handover.tick(nowMs);
+const nothing: Event = () => {};
 const drain: Event = (handover) => handover.drain();
 const claim: Event = (handover, nowMs) => handover.claim(VIP, STRANGER, nowMs);
 
@@ -80,7 +80,7 @@ function probing(change: Partial<Want> = {}): Script {
 
 /** Since 51 ms. */
 function answering(change: Partial<Want> = {}): Script {
-  return [...probing(change), [51, tick]];
+  return [...probing(change), [51, nothing]];
 }
 
 /** For another member, since 1 ms. */
@@ -104,11 +104,16 @@ function outcomeOf(script: Script): Outcome {
   let effects: readonly Effect[] = [];
   for (const [nowMs, event] of script) {
     event(handover, nowMs);
+    doWhatIsDue(handover, nowMs);
     effects = handover.takeEffects();
     const changes = handover.takeChanges();
     if (changes.has(VIP)) state = changes.get(VIP);
   }
   return { effects: effects.map(textOf), state };
+}
+
+function doWhatIsDue(handover: Handover, nowMs: number): void {
+  while ((handover.nextAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) handover.tick(nowMs);
 }
 
 function textOf(effect: Effect): string {
@@ -242,22 +247,22 @@ describe("Handover asks for an address", () => {
     [
       "once more of who has not replied for 20 ms",
       [...asking(), [1, reply(LAST, 1, "free")]],
-      [20, tick],
+      [20, nothing],
       [`to ${FIRST}: take 1`],
       "asking",
     ],
     [
       "of the wire when somebody has not replied for 100 ms",
       [...asking(), [1, reply(LAST, 1, "free")]],
-      [ASK_TIMEOUT_MS, tick],
+      [ASK_TIMEOUT_MS, nothing],
       [`to ${FIRST}: take 1`, "probe"],
       "probing",
     ],
-    ["of the wire once more after 20 ms", probing(), [21, tick], ["probe"], "probing"],
+    ["of the wire once more after 20 ms", probing(), [21, nothing], ["probe"], "probing"],
     [
       "of a member that joins meanwhile",
-      [...asking(), [1, reply(LAST, 1, "free")], [2, members(FIRST, LAST, "new")]],
-      [2, tick],
+      [...asking(), [1, reply(LAST, 1, "free")]],
+      [2, members(FIRST, LAST, "new")],
       [`to ${FIRST}: take 1`, "to new: take 1"],
       "asking",
     ],
@@ -307,7 +312,7 @@ describe("Handover begins to answer", () => {
       ["unwatch", "answer", `gained from ${LAST} after 3 ms`],
       "answering",
     ],
-    ["when the wire is silent for 50 ms", probing(), [51, tick], EAGER_GAIN, "answering"],
+    ["when the wire is silent for 50 ms", probing(), [51, nothing], EAGER_GAIN, "answering"],
     [
       "when it is released after all by the node that kept it",
       waiting(),
@@ -360,7 +365,7 @@ describe("Handover waits for another", () => {
     [
       "that is heard on the wire",
       [...probing(), [2, claim]],
-      [51, tick],
+      [51, nothing],
       ["unwatch", "conflict while waiting"],
       `waiting for ${STRANGER}`,
     ],
@@ -398,27 +403,27 @@ describe("Handover waits for another", () => {
 });
 
 describe("Handover asks again", () => {
-  const stranger: Script = [...probing(), [2, claim], [51, tick]];
+  const stranger: Script = [...probing(), [2, claim], [51, nothing]];
   test([
     [
       "the node that keeps it, after a second",
       waiting(),
-      [1_001, tick],
+      [1_001, nothing],
       [`to ${LAST}: take 2`],
       `waiting for ${LAST}`,
     ],
-    ["not earlier", waiting(), [1_000, tick], [], `waiting for ${LAST}`],
+    ["not earlier", waiting(), [1_000, nothing], [], `waiting for ${LAST}`],
     [
       "politely while the node may keep it",
       waiting(STICKY),
-      [1_001, tick],
+      [1_001, nothing],
       [`to ${LAST}: polite 2`],
       `waiting for ${LAST}`,
     ],
     [
       "politely until the failback delay is over",
       waiting({ failbackDelayMs: 500 }),
-      [501, tick],
+      [501, nothing],
       [`to ${LAST}: take 2`],
       `waiting for ${LAST}`,
     ],
@@ -426,39 +431,39 @@ describe("Handover asks again", () => {
       "after the whole failback delay when it has answered in between",
       [
         ...waiting({ failbackDelayMs: 500 }),
-        [501, tick],
+        [501, nothing],
         [502, reply(LAST, 2, "released")],
         [700, ask(FIRST, "take")],
       ],
-      [1_200, tick],
+      [1_200, nothing],
       [`to ${FIRST}: take 3`],
       `waiting for ${FIRST}`,
     ],
     [
       "only once at a time",
       [...waiting(), [990, offer(LAST)]],
-      [1_001, tick],
+      [1_001, nothing],
       [],
       `waiting for ${LAST}`,
     ],
     [
       "when the failback delay becomes another",
-      [...waiting(STICKY), [100, want("elected", { failbackDelayMs: 50 })]],
-      [100, tick],
+      waiting(STICKY),
+      [100, want("elected", { failbackDelayMs: 50 })],
       [`to ${LAST}: take 2`],
       `waiting for ${LAST}`,
     ],
     [
       "all, when the node that kept it does so no more",
-      [...waiting(), [1_001, tick]],
+      [...waiting(), [1_001, nothing]],
       [1_002, reply(LAST, 2, "free")],
       toBoth("take 3"),
       `waiting for ${LAST}`,
     ],
     [
       "all, when the node that kept it does not reply",
-      [...waiting(), [1_001, tick]],
-      [1_101, tick],
+      [...waiting(), [1_001, nothing]],
+      [1_101, nothing],
       toBoth("take 3"),
       `waiting for ${LAST}`,
     ],
@@ -485,15 +490,15 @@ describe("Handover asks again", () => {
     ],
     [
       "at once, when it was offered before the reply",
-      [...asking(), [1, offer(LAST)], [2, reply(LAST, 1, "held")]],
-      [2, tick],
+      [...asking(), [1, offer(LAST)]],
+      [2, reply(LAST, 1, "held")],
       [`to ${LAST}: take 2`],
       `waiting for ${LAST}`,
     ],
     [
       "all, when a stranger had it",
       stranger,
-      [1_051, tick],
+      [1_051, nothing],
       toBoth("take 2"),
       `waiting for ${STRANGER}`,
     ],
@@ -501,19 +506,19 @@ describe("Handover asks again", () => {
       "and does not tell again of a stranger that still has it",
       [
         ...stranger,
-        [1_051, tick],
+        [1_051, nothing],
         [1_052, reply(FIRST, 2, "free")],
         [1_052, reply(LAST, 2, "free")],
         [1_053, claim],
       ],
-      [1_102, tick],
+      [1_102, nothing],
       ["unwatch"],
       `waiting for ${STRANGER}`,
     ],
     [
       "not when it is elected no more",
       [...waiting(), [500, want("standby")]],
-      [1_001, tick],
+      [1_001, nothing],
       [],
       "none",
     ],
@@ -598,7 +603,7 @@ describe("Handover hands an address over", () => {
     ],
     [
       "and does not say so much later",
-      [...standing(), [200, ask(LAST, "take")], [500, tick]],
+      [...standing(), [200, ask(LAST, "take")]],
       [500, ask(LAST, "take")],
       [`to ${LAST}: free 7`],
       "none",
@@ -667,7 +672,7 @@ describe("Handover keeps an address", () => {
     [
       "when it was to leave and is elected again",
       [...answering(), [100, want("leaving")], [200, want("elected")]],
-      [100 + LEAVING_MS, tick],
+      [100 + LEAVING_MS, nothing],
       [],
       "answering",
     ],
@@ -687,7 +692,7 @@ describe("Handover falls silent", () => {
     [
       "when it has been leaving for half a second",
       [...answering(), [100, want("leaving")]],
-      [100 + LEAVING_MS, tick],
+      [100 + LEAVING_MS, nothing],
       [...lost("withdrawn"), ...toBoth("offer")],
       "none",
     ],
@@ -703,7 +708,7 @@ describe("Handover falls silent", () => {
       [
         [0, fence(undefined)],
         [0, want("elected")],
-        [50, tick],
+        [50, nothing],
       ],
       [100, want("standby")],
       lost("withdrawn"),
@@ -768,7 +773,48 @@ describe("Handover looks for others that answer", () => {
       [],
       "answering",
     ],
-    ["and goes on when there is no reply", [...answering(), joins], [300, tick], [], "answering"],
+    [
+      "and goes on when there is no reply",
+      [...answering(), joins],
+      [300, nothing],
+      [],
+      "answering",
+    ],
+    [
+      "once more when a member has not replied for a second",
+      [...answering(), joins, [300, nothing]],
+      [1_300, nothing],
+      [`to ${joined}: keep 3`],
+      "answering",
+    ],
+    [
+      "not again when it has replied late",
+      [...answering(), joins, [300, nothing], [301, reply(joined, 2, "free")]],
+      [1_300, nothing],
+      [],
+      "answering",
+    ],
+    [
+      "not again when it is a member no more",
+      [...answering(), joins, [300, nothing], [301, members(FIRST, LAST)]],
+      [1_300, nothing],
+      [],
+      "answering",
+    ],
+    [
+      "a second after it took the address without the word of a member",
+      [...asking(), [1, reply(FIRST, 1, "free")], [100, nothing], [150, nothing]],
+      [1_150, nothing],
+      [`to ${LAST}: keep 2`],
+      "answering",
+    ],
+    [
+      "not when it leaves",
+      [...answering(), joins, [300, nothing], [900, want("leaving")]],
+      [1_300, nothing],
+      [],
+      "answering",
+    ],
     [
       "when one says too late that it keeps the address",
       answering(),
@@ -782,6 +828,9 @@ describe("Handover looks for others that answer", () => {
 describe("Handover meets a claim on the wire", () => {
   const conflict = ["conflict while answering"];
   const claimed: Script = [...answering(), [400, claim]];
+  const heard = (script: Script, round: number): Script => {
+    return [...script, [401, reply(FIRST, round, "free")], [401, reply(LAST, round, "free")]];
+  };
   test([
     ["by asking all", answering(), [400, claim], [...conflict, ...toBoth("keep 2")], "answering"],
     ["by nothing when it has just begun", answering(), [300, claim], [], "answering"],
@@ -792,7 +841,13 @@ describe("Handover meets a claim on the wire", () => {
       ["defend"],
       "answering",
     ],
-    ["by defending the address when nobody replies", claimed, [500, tick], ["defend"], "answering"],
+    [
+      "by defending the address when nobody replies",
+      claimed,
+      [500, nothing],
+      ["defend"],
+      "answering",
+    ],
     [
       "by falling silent when one of the others has it",
       claimed,
@@ -800,18 +855,26 @@ describe("Handover meets a claim on the wire", () => {
       ["silence", `lost, conflict, to ${LAST}`],
       `waiting for ${LAST}`,
     ],
+    ["by nothing when it did within a second", heard(claimed, 2), [1_399, claim], [], "answering"],
     [
-      "by nothing when it did within ten seconds",
-      [...claimed, [500, tick]],
-      [10_399, claim],
+      "again after a second",
+      heard(claimed, 2),
+      [1_400, claim],
+      [...conflict, ...toBoth("keep 3")],
+      "answering",
+    ],
+    [
+      "without defending the address again within ten seconds",
+      [...heard(claimed, 2), [10_400, claim], [10_400, reply(FIRST, 3, "free")]],
+      [10_400, reply(LAST, 3, "free")],
       [],
       "answering",
     ],
     [
-      "again after ten seconds",
-      [...claimed, [500, tick]],
-      [10_400, claim],
-      [...conflict, ...toBoth("keep 3")],
+      "and defends the address again after ten seconds",
+      [...heard(claimed, 2), [10_401, claim], [10_401, reply(FIRST, 3, "free")]],
+      [10_401, reply(LAST, 3, "free")],
+      ["defend"],
       "answering",
     ],
     [
@@ -869,7 +932,7 @@ describe("Handover.isDrained", () => {
       [
         [0, fence(undefined)],
         [0, want("elected")],
-        [50, tick],
+        [50, nothing],
         [60, drain],
       ],
       true,
@@ -878,7 +941,10 @@ describe("Handover.isDrained", () => {
   for (const [name, script, expected] of rows) {
     it(`is ${expected} ${name}`, () => {
       const handover = new Handover(SELF);
-      for (const [nowMs, event] of script) event(handover, nowMs);
+      for (const [nowMs, event] of script) {
+        event(handover, nowMs);
+        doWhatIsDue(handover, nowMs);
+      }
       assert.equal(handover.isDrained, expected);
     });
   }
@@ -904,7 +970,7 @@ describe("Handover with many addresses", () => {
     assert(old !== undefined && next !== undefined);
     old.want(wants("elected"), 0);
     exchange(handovers, 0);
-    for (const nowMs of [20, 40, 50]) old.tick(nowMs);
+    for (const nowMs of [0, 20, 40, 50]) doWhatIsDue(old, nowMs);
     old.takeEffects();
     old.want(wants("standby"), 100);
     next.want(wants("elected"), 100);

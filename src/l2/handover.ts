@@ -108,10 +108,15 @@ export type LossReason =
 /** How long a node that must not announce an address any more waits for the one that will. */
 export const LEAVING_MS = 500;
 
+/** Addresses in one `tick`, besides a round: a millisecond's work or so. */
+const ADDRESSES_AT_ONCE = 30;
+
 /** Pause before an address that somebody else has is asked for again. */
 const RETRY_MS = 1_000;
 /** Frames of the node before are still under way. */
 const SETTLE_MS = 250;
+/** Least time between two claims of one address that are looked into. */
+const CONFLICT_PAUSE_MS = 1_000;
 /** RFC 5227 section 1.1: DEFEND_INTERVAL. */
 const DEFEND_INTERVAL_MS = 10_000;
 /** How long a node that asks again is told again that the address was released: a whole round. */
@@ -134,8 +139,11 @@ type Entry = {
   firstRoundId: number | undefined;
   /** Since when it is known that a living node has it; for the failback delay. */
   heldSinceMs: number | undefined;
+  /** Members that were asked, and did not reply, whether they have it, too. */
+  unheard: readonly string[];
   /** When a claim was last looked into. */
   conflictAtMs: number;
+  defendedAtMs: number;
 };
 
 export class Handover {
@@ -183,7 +191,6 @@ export class Handover {
   members(alive: ReadonlySet<string>, nowMs: number): void {
     this.#canBeAsked = true;
     const { joined, lost } = this.#rounds.setMembers(alive, nowMs);
-    for (const round of this.#rounds.complete) this.#endPhase(round, nowMs);
     for (const [address, entry] of this.#entries) {
       const { state, round } = entry;
       if (round !== undefined) continue;
@@ -227,6 +234,7 @@ export class Handover {
 
   receive(from: string, message: HandoverMessage, nowMs: number): void {
     this.#rounds.hear(from, nowMs);
+    if (nowMs > this.#releasedAtMs + REMEMBER_MS) this.#released.clear();
     switch (message.kind) {
       case "ask": {
         const { round, manner } = message;
@@ -264,7 +272,7 @@ export class Handover {
     }
     if (state.kind !== "answering" || round !== undefined) return;
     const isSettled = nowMs >= state.sinceMs + SETTLE_MS;
-    if (!isSettled || nowMs < entry.conflictAtMs + DEFEND_INTERVAL_MS) return;
+    if (!isSettled || nowMs < entry.conflictAtMs + CONFLICT_PAUSE_MS) return;
     entry.conflictAtMs = nowMs;
     this.#tell({ kind: "conflict", address, mac, role: "answering" });
     // If it is one of us, it stops, or says that it comes first.
@@ -272,16 +280,18 @@ export class Handover {
     this.#endTurn(nowMs);
   }
 
-  /** Does what is due. */
+  /** Does a piece of what is due, so that other work can go on; `nextAtMs` tells if more is. */
   tick(nowMs: number): void {
-    for (const round of this.#rounds.due(nowMs)) {
-      if (nowMs >= round.endAtMs) this.#endPhase(round, nowMs);
+    const round = this.#rounds.due(nowMs);
+    if (round !== undefined) {
+      if (nowMs >= round.endAtMs || isComplete(round)) this.#endPhase(round, nowMs);
       else this.#say(round, nowMs);
     }
-    let address = this.#due.take(nowMs);
-    for (; address !== undefined; address = this.#due.take(nowMs)) {
+    for (let left = ADDRESSES_AT_ONCE; left > 0; left--) {
+      const address = this.#due.take(nowMs);
+      if (address === undefined) break;
       const entry = this.#entries.get(address);
-      if (entry?.state.kind === "answering") this.#drop(address, entry, "withdrawn");
+      if (entry?.state.kind === "answering") this.#lookAgain(address, entry, nowMs);
       else if (entry !== undefined) this.#askAgain(address, entry, nowMs);
     }
     this.#endTurn(nowMs);
@@ -320,7 +330,9 @@ export class Handover {
       isOffered: false,
       firstRoundId: undefined,
       heldSinceMs: undefined,
+      unheard: [],
       conflictAtMs: Number.NEGATIVE_INFINITY,
+      defendedAtMs: Number.NEGATIVE_INFINITY,
     };
     this.#entries.set(address, entry);
     this.#changed.add(address);
@@ -342,12 +354,10 @@ export class Handover {
   }
 
   #changeAnswered(address: Address, { want }: Entry, before: Want, nowMs: number): void {
-    if (want.role !== before.role) {
-      this.#due.delete(address);
-      if (want.role === "leaving") {
-        this.#due.set(address, nowMs + LEAVING_MS);
-        this.#offers.push(address);
-      }
+    if (before.role === "leaving" && want.role !== "leaving") this.#due.delete(address);
+    if (before.role !== "leaving" && want.role === "leaving") {
+      this.#due.set(address, nowMs + LEAVING_MS);
+      this.#offers.push(address);
     }
     const { interfaces } = want;
     if (interfaces.join() === before.interfaces.join()) return;
@@ -422,14 +432,41 @@ export class Handover {
       }
       return;
     }
+    const unheard = [...round.waitedFor];
     for (const address of round.addresses) {
       const entry = this.#entries.get(address);
       if (entry === undefined) continue;
       this.#close(address, entry);
       if (round.kind === "take") this.#endProbing(address, entry, nowMs);
       else if (round.kind === "recheck") this.#ask(address, entry, nowMs);
-      else if (round.kind === "defend") this.#effects.push({ kind: "defend", address });
+      else if (round.kind === "defend") this.#defend(address, entry, nowMs);
+      if (entry.state.kind === "answering") this.#miss(address, entry, unheard, nowMs);
     }
+  }
+
+  #defend(address: Address, entry: Entry, nowMs: number): void {
+    if (nowMs < entry.defendedAtMs + DEFEND_INTERVAL_MS) return;
+    entry.defendedAtMs = nowMs;
+    this.#effects.push({ kind: "defend", address });
+  }
+
+  /** Remembers who did not say that it does not answer: it is asked again while it is a member. */
+  #miss(address: Address, entry: Entry, unheard: readonly string[], nowMs: number): void {
+    if (unheard.length === 0 || entry.want.role === "leaving") return;
+    entry.unheard = [...new Set([...entry.unheard, ...unheard])];
+    this.#due.set(address, nowMs + RETRY_MS);
+  }
+
+  /** Leaves what is answered for, or asks those who were not heard. */
+  #lookAgain(address: Address, entry: Entry, nowMs: number): void {
+    if (entry.want.role === "leaving") {
+      this.#drop(address, entry, "withdrawn");
+      return;
+    }
+    entry.unheard = entry.unheard.filter((name) => this.#rounds.members.has(name));
+    if (entry.unheard.length === 0) return;
+    if (entry.round !== undefined) this.#due.set(address, nowMs + RETRY_MS);
+    else this.#enter("assert", address, entry, entry.unheard, nowMs);
   }
 
   #endProbing(address: Address, entry: Entry, nowMs: number): void {
@@ -449,6 +486,7 @@ export class Handover {
     this.#due.delete(address);
     this.#setState(address, entry, { kind: "answering", sinceMs: nowMs, from });
     entry.heldSinceMs = undefined;
+    entry.unheard = [];
     this.#effects.push({ kind: "answer", address, interfaces: entry.want.interfaces });
     this.#tell({ kind: "gained", address, from, durationMs: nowMs - entry.askedAtMs });
   }
@@ -466,8 +504,7 @@ export class Handover {
       else if (standing === "released") unused.push(address);
     }
     if (unused.length > 0) this.#send(from, { kind: "offer", addresses: unused });
-    const round = this.#rounds.replied(roundId, from);
-    if (round !== undefined && isComplete(round)) this.#endPhase(round, nowMs);
+    this.#rounds.replied(roundId, from, nowMs);
   }
 
   /** One node's word about one address. */
@@ -481,6 +518,7 @@ export class Handover {
   ): void {
     const isAnswering = entry.state.kind === "answering";
     const isOpen = entry.round?.id === roundId;
+    entry.unheard = entry.unheard.filter((name) => name !== from);
     switch (standing) {
       case "free":
         return;
@@ -602,16 +640,10 @@ export class Handover {
 
   /** Sends what this turn has gathered. */
   #endTurn(nowMs: number): void {
-    // Those that end at once may open others.
-    for (let opened = this.#rounds.takeOpened(); opened.length > 0; ) {
-      for (const round of opened) {
-        if (isComplete(round)) this.#endPhase(round, nowMs);
-        else this.#say(round, nowMs);
-      }
-      opened = this.#rounds.takeOpened();
+    for (const round of this.#rounds.takeOpened()) {
+      if (!isComplete(round)) this.#say(round, nowMs);
     }
     this.#sendOffers();
-    if (nowMs > this.#releasedAtMs + REMEMBER_MS) this.#released.clear();
   }
 
   #sendOffers(): void {

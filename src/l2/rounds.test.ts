@@ -75,20 +75,11 @@ describe("Rounds.setMembers()", () => {
   it("does not wait for those that are lost", () => {
     const rounds = roundsOf("a", "b");
     const round = rounds.enter("take", "take", one, undefined, 0);
-    rounds.replied(round.id, "a");
+    rounds.replied(round.id, "a", 0);
     assert.deepEqual(rounds.setMembers(new Set(["a"]), 5), { joined: [], lost: ["b"] });
     assert.deepEqual([...round.silent], ["b"]);
-    assert.deepEqual(rounds.complete, [round]);
-  });
-
-  it("waits for those that are members again", () => {
-    const rounds = roundsOf("a");
-    rounds.setMembers(new Set(), 0);
-    rounds.setMembers(new Set(["a"]), 1);
-    rounds.setMembers(new Set(["a"]), 2);
-    const round = rounds.enter("take", "take", one, undefined, 2);
-    rounds.replied(round.id, "a");
-    assert.deepEqual([...round.silent], []);
+    assert.equal(rounds.due(5), round);
+    assert(isComplete(round));
   });
 });
 
@@ -103,7 +94,7 @@ describe("isComplete()", () => {
     const rounds = former();
     const round = rounds.enter("take", "take", one, undefined, 0);
     assert(!isComplete(round));
-    rounds.replied(round.id, "a");
+    rounds.replied(round.id, "a", 0);
     assert(isComplete(round));
     rounds.probe(round, 0);
     assert(!isComplete(round));
@@ -112,9 +103,9 @@ describe("isComplete()", () => {
   it("waits for all that may have it while the address is answered for", () => {
     const rounds = former();
     const round = rounds.enter("assert", "keep", one, undefined, 0);
-    rounds.replied(round.id, "a");
+    rounds.replied(round.id, "a", 0);
     assert(!isComplete(round));
-    rounds.replied(round.id, "b");
+    rounds.replied(round.id, "b", 0);
     assert(isComplete(round));
   });
 });
@@ -125,8 +116,8 @@ describe("Rounds.due()", () => {
     const round = rounds.enter("take", "take", one, undefined, 0);
     const times: number[] = [];
     for (let nowMs = rounds.nextAtMs; nowMs < ASK_TIMEOUT_MS; nowMs = rounds.nextAtMs) {
-      assert.deepEqual(rounds.due(nowMs - 1), []);
-      assert.deepEqual(rounds.due(nowMs), [round]);
+      assert.equal(rounds.due(nowMs - 1), undefined);
+      assert.equal(rounds.due(nowMs), round);
       rounds.said(round, nowMs);
       times.push(nowMs);
     }
@@ -134,13 +125,34 @@ describe("Rounds.due()", () => {
     assert.equal(rounds.nextAtMs, ASK_TIMEOUT_MS);
   });
 
+  it("has the round that has been due for the longest time", () => {
+    const rounds = roundsOf("a");
+    const [first, second] = [
+      rounds.enter("take", "take", one, undefined, 0),
+      rounds.enter("take", "polite", other, undefined, 0),
+    ];
+    rounds.said(first, 0);
+    assert.equal(rounds.due(30), second);
+    rounds.said(second, 30);
+    assert.equal(rounds.due(30), first);
+  });
+
+  it("has a round when the last reply is there", () => {
+    const rounds = roundsOf("a", "b");
+    const round = rounds.enter("take", "take", one, undefined, 0);
+    rounds.said(round, 0);
+    rounds.replied(round.id, "a", 1);
+    assert.equal(rounds.due(1), undefined);
+    rounds.replied(round.id, "b", 2);
+    assert.equal(rounds.due(2), round);
+  });
+
   it("has no round that all addresses have left", () => {
     const rounds = roundsOf("a");
     const round = rounds.enter("take", "take", one, undefined, 0);
     rounds.leave(round, one);
-    assert.deepEqual(rounds.due(1_000), []);
+    assert.equal(rounds.due(1_000), undefined);
     assert.deepEqual(rounds.takeOpened(), []);
     assert.equal(rounds.nextAtMs, Number.POSITIVE_INFINITY);
-    assert.equal(rounds.replied(round.id, "a"), undefined);
   });
 });

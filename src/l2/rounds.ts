@@ -65,11 +65,11 @@ export class Rounds {
   setMembers(alive: ReadonlySet<string>, nowMs: number): Members {
     const joined = [...alive].filter((name) => !this.members.has(name));
     const lost = [...this.members].filter((name) => !alive.has(name));
-    for (const name of joined) this.#formers.delete(name);
     for (const name of lost) this.#formers.set(name, nowMs);
     this.members = alive;
     for (const round of this.#byId.values()) {
       for (const name of lost) round.waitedFor.delete(name);
+      if (lost.length > 0) hurry(round, nowMs);
       if (round.kind === "recheck" || joined.length === 0) continue;
       for (const name of joined) {
         round.silent.add(name);
@@ -144,29 +144,34 @@ export class Rounds {
     if (round.addresses.size === 0) this.#byId.delete(round.id);
   }
 
-  /** A node has replied; returns the round. */
-  replied(id: number, from: string): Round | undefined {
+  /** A node has replied. */
+  replied(id: number, from: string, nowMs: number): void {
     const round = this.#byId.get(id);
-    round?.silent.delete(from);
-    round?.waitedFor.delete(from);
-    return round;
+    if (round === undefined) return;
+    round.silent.delete(from);
+    round.waitedFor.delete(from);
+    hurry(round, nowMs);
   }
 
-  /** Rounds in which it is time for the next thing. */
-  due(nowMs: number): readonly Round[] {
-    return [...this.#byId.values()].filter(({ againAtMs }) => nowMs >= againAtMs);
+  /** The round in which the next thing has been due for the longest time. */
+  due(nowMs: number): Round | undefined {
+    let first: Round | undefined;
+    for (const round of this.#byId.values()) {
+      if (round.againAtMs < (first?.againAtMs ?? Number.POSITIVE_INFINITY)) first = round;
+    }
+    return first !== undefined && first.againAtMs <= nowMs ? first : undefined;
   }
+}
 
-  /** Those whom nobody is left to be waited for in. */
-  get complete(): readonly Round[] {
-    return [...this.#byId.values()].filter(isComplete);
-  }
+/** Makes the round due when nobody is left to be waited for. */
+function hurry(round: Round, nowMs: number): void {
+  if (isComplete(round)) round.againAtMs = Math.min(round.againAtMs, nowMs);
 }
 
 /** Members that are new, and those that are no longer. */
 export type Members = { readonly joined: readonly string[]; readonly lost: readonly string[] };
 
-/** Whether everybody has replied who is waited for: when answering, all that may have it. */
+/** Whether everybody has replied who is waited for; of a node that answers, all that may have it. */
 export function isComplete({ kind, phase, silent, waitedFor }: Round): boolean {
   if (kind === "assert" || kind === "defend") return silent.size === 0;
   return phase === "asking" && waitedFor.size === 0;
