@@ -635,6 +635,13 @@ describe("Handover keeps an address", () => {
       "answering",
     ],
     [
+      "when the one that comes first by name is no member: it may have been frozen, and not know it",
+      [...answering(), [100, members(LAST)]],
+      [200, ask(FIRST, "take")],
+      [`to ${FIRST}: held 7`],
+      "answering",
+    ],
+    [
       "when neither comes first, and this one does by name",
       standing(STICKY),
       [200, ask(LAST, "hold")],

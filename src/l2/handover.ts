@@ -577,6 +577,9 @@ export class Handover {
     if (this.#draining || want.role === "leaving") return true;
     switch (manner) {
       case "take":
+        // One that is no member may just not know yet that it counts as dead.
+        if (want.role === "standby") return true;
+        return this.#rounds.members.has(from) && precedes(from, this.#self, address);
       case "keep":
         return want.role === "standby" || precedes(from, this.#self, address);
       case "polite":
