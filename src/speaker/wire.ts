@@ -1,14 +1,14 @@
 // The speaker's side of the wire thread: starts it, tells it what is wanted, keeps what it says.
-// What goes wrong in the thread stops Layer 2 with a problem that people see, and nothing else.
+// What goes wrong in the thread stops Layer 2 with a problem that people see, and nothing else; it is
+// started again.
 
-import { writeSync } from "node:fs";
-import { MessageChannel, Worker } from "node:worker_threads";
 import type { AddressCounters } from "../l2/counters.ts";
 import type { AddressState, HandoverEvent, Want } from "../l2/handover.ts";
 import type { L2Interface } from "../l2/interfaces.ts";
 import type { MembershipSnapshot, Peer } from "../members/view.ts";
 import type { Address } from "../net/address.ts";
-import type { FromWire, ToWire, WireCounters, WireSettings } from "./wire-messages.ts";
+import { startThread } from "./thread.ts";
+import type { FromWire, WireCounters, WireSettings } from "./wire-messages.ts";
 
 export type WireStatus = {
   /** How each address stands that this node is elected for, or answers for. */
@@ -62,18 +62,17 @@ export type Wire = {
   readonly close: () => Promise<void>;
 };
 
-const WAKE = new Uint8Array(new BigUint64Array([1n]).buffer);
-
 /** Between two messages the thread answers what has come meanwhile. */
 const WANTS_AT_ONCE = 20;
 
-/** Enough for a hundred thousand addresses; a thread of ours that needs more has gone wrong. */
-const HEAP_MIB = 96;
+/** Before a thread that ended is started again: the members' port may be in use for a moment. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
 
 export function startWire(settings: WireSettings, hooks: WireHooks): Wire {
-  const { port1: port, port2 } = new MessageChannel();
+  const wants = new Map<Address, Want>();
+  let peers: readonly Peer[] | undefined;
   const addresses = new Map<Address, AddressState>();
-  let wakeFd: number | undefined;
   let members: MembershipSnapshot | undefined;
   let interfaces: readonly L2Interface[] = [];
   let fence: string | undefined = "starting";
@@ -85,26 +84,14 @@ export function startWire(settings: WireSettings, hooks: WireHooks): Wire {
   const events = { gained: 0, lost: 0, conflict: 0 };
   let isAsking = false;
   let isClosing = false;
+  let pauseMs = FIRST_PAUSE_MS;
   const drained = Promise.withResolvers<void>();
-  const ended = Promise.withResolvers<void>();
-
-  const thread = new Worker(threadPath(), {
-    workerData: { settings, port: port2 },
-    transferList: [port2],
-    name: "wire",
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB, maxYoungGenerationSizeMb: 4 },
-  });
-  thread.unref();
-  thread.once("error", (error) => end(`Layer 2 has stopped: ${error.message}`));
-  thread.once("exit", () => end("Layer 2 has stopped"));
-  port.on("message", (message: FromWire) => hear(message));
-  port.unref();
+  let thread = startThread(settings, { onMessage: hear, onEnd });
 
   function hear(message: FromWire): void {
     switch (message.kind) {
       case "started":
-        ({ wakeFd, epochMs } = message);
-        wake();
+        ({ epochMs } = message);
         return;
       case "addresses":
         for (const [address, state] of message.changes) {
@@ -127,6 +114,7 @@ export function startWire(settings: WireSettings, hooks: WireHooks): Wire {
         return;
       case "problem":
         ({ problem } = message);
+        if (problem === undefined) pauseMs = FIRST_PAUSE_MS;
         hooks.onStatus();
         return;
       case "event":
@@ -154,7 +142,7 @@ export function startWire(settings: WireSettings, hooks: WireHooks): Wire {
     isAsking = true;
     try {
       await hooks.askApi();
-      send({ kind: "apiAnswered" });
+      thread.send({ kind: "apiAnswered" });
     } catch {
       // No answer is the answer: the thread draws its conclusion from silence.
     } finally {
@@ -162,54 +150,58 @@ export function startWire(settings: WireSettings, hooks: WireHooks): Wire {
     }
   }
 
-  function send(message: ToWire): void {
-    // Its number may be another descriptor's once the thread has closed it.
-    if (isClosing) return;
-    port.postMessage(message);
-    wake();
-  }
-
-  function wake(): void {
-    if (wakeFd !== undefined) writeSync(wakeFd, WAKE);
-  }
-
-  function end(why: string): void {
-    wakeFd = undefined;
-    drained.resolve();
-    ended.resolve();
-    if (isClosing) return;
-    problem ??= why;
+  function onEnd(why: string): void {
+    problem = why;
+    members = undefined;
     const gone = [...addresses.keys()];
     addresses.clear();
+    drained.resolve();
     hooks.onAddresses(gone);
+    hooks.onMembers();
     hooks.onStatus();
+    setTimeout(restart, pauseMs).unref();
+    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+  }
+
+  function restart(): void {
+    if (isClosing) return;
+    thread = startThread(settings, { onMessage: hear, onEnd });
+    if (peers !== undefined) thread.send({ kind: "peers", peers });
+    sendWants(wants);
+  }
+
+  function sendWants(changes: ReadonlyMap<Address, Want | undefined>): void {
+    const all = [...changes];
+    for (let start = 0; start < all.length; start += WANTS_AT_ONCE) {
+      thread.send({ kind: "wants", changes: new Map(all.slice(start, start + WANTS_AT_ONCE)) });
+    }
   }
 
   return {
     change: (changes) => {
-      const all = [...changes];
-      for (let start = 0; start < all.length; start += WANTS_AT_ONCE) {
-        send({ kind: "wants", changes: new Map(all.slice(start, start + WANTS_AT_ONCE)) });
+      for (const [address, want] of changes) {
+        if (want === undefined) wants.delete(address);
+        else wants.set(address, want);
       }
+      sendWants(changes);
     },
-    setPeers: (peers) => send({ kind: "peers", peers }),
+    setPeers: (next) => {
+      peers = next;
+      thread.send({ kind: "peers", peers });
+    },
     status: () => ({
       ...{ addresses, members, interfaces, fence, problem },
       ...{ counters, epochMs, lastTakeover, events },
     }),
     async drain(timeoutMs) {
-      send({ kind: "drain" });
+      thread.send({ kind: "drain" });
       const time = setTimeout(drained.resolve, timeoutMs);
       await drained.promise;
       clearTimeout(time);
     },
-    async close() {
-      send({ kind: "end" });
+    close() {
       isClosing = true;
-      // Else the process ends, with an error, before the thread has.
-      thread.ref();
-      await ended.promise;
-      port.close();
+      return thread.close();
     },
   };
 }
@@ -224,10 +216,4 @@ function withAddresses(
 function takeoverOf(event: Extract<HandoverEvent, { readonly kind: "gained" }>): Takeover {
   const { address, from, durationMs } = event;
   return { at: new Date().toISOString(), address, from: from ?? null, durationMs };
-}
-
-/** The bundle beside this one, or the source beside this source. */
-function threadPath(): URL {
-  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  return new URL(`./wire-thread${extension}`, import.meta.url);
 }
