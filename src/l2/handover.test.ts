@@ -642,6 +642,13 @@ describe("Handover keeps an address", () => {
       "answering",
     ],
     [
+      "when the node that gave it to this one asked before whether that answers, too",
+      [...asking(), [3, reply(FIRST, 1, "released")]],
+      [4, ask(FIRST, "keep")],
+      [`to ${FIRST}: held 7`],
+      "answering",
+    ],
+    [
       "when neither comes first, and this one does by name",
       standing(STICKY),
       [200, ask(LAST, "hold")],
@@ -736,6 +743,12 @@ describe("Handover falls silent", () => {
 describe("Handover looks for others that answer", () => {
   const joined = "new";
   const joins: readonly [number, Event] = [200, members(FIRST, LAST, joined)];
+  const unheard: Script = [
+    ...asking(),
+    [1, reply(FIRST, 1, "free")],
+    [100, nothing],
+    [150, nothing],
+  ];
   test([
     ["when a member joins", answering(), joins, [`to ${joined}: keep 2`], "answering"],
     [
@@ -809,8 +822,34 @@ describe("Handover looks for others that answer", () => {
       "answering",
     ],
     [
+      "later when it is looking already",
+      [
+        ...unheard,
+        [1_100, members(FIRST, LAST, joined)],
+        [1_150, nothing],
+        [1_160, reply(joined, 2, "free")],
+      ],
+      [2_150, nothing],
+      [`to ${LAST}: keep 3`],
+      "answering",
+    ],
+    [
+      "and forgets who did not reply when it has given the address away in between",
+      [
+        ...unheard,
+        [200, ask(FIRST, "take")],
+        [1_200, nothing],
+        [1_201, reply(FIRST, 2, "released")],
+        [1_300, members(FIRST, LAST, joined)],
+        [1_400, nothing],
+      ],
+      [2_400, nothing],
+      [`to ${joined}: keep 4`],
+      "answering",
+    ],
+    [
       "a second after it took the address without the word of a member",
-      [...asking(), [1, reply(FIRST, 1, "free")], [100, nothing], [150, nothing]],
+      unheard,
       [1_150, nothing],
       [`to ${LAST}: keep 2`],
       "answering",

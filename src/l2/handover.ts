@@ -7,13 +7,13 @@
 //
 // A node that comes first asks every other one. The one that answers for the address stops and says
 // so: one round trip, and the new one answers. Members that say nothing for 100 ms are not waited
-// for. When nobody says that it has just stopped, the wire is asked too (RFC 5227 section
-// 2.1.1, RFC 4862 section 5.4): a node that counts as dead may still answer there.
+// for. When nobody says that it has just stopped, the wire is asked too (RFC 5227 section 2.1.1,
+// RFC 4862 section 5.4): a node that counts as dead may still answer there.
 //
 // Why no two answer: "free" and "released" are promises not to answer without asking, and of two
 // that ask each other one gives way. What is left when views differ, datagrams are lost or a cut
-// network heals is found by asking while answering: members that join, and whoever claims the
-// address on the wire.
+// network heals is found by asking while answering: members that join, those that have not replied,
+// and all when somebody claims the address on the wire.
 
 import { hash } from "node:crypto";
 import type { Address } from "../net/address.ts";
@@ -121,6 +121,7 @@ const CONFLICT_PAUSE_MS = 1_000;
 const DEFEND_INTERVAL_MS = 10_000;
 /** How long a node that asks again is told again that the address was released: a whole round. */
 const REMEMBER_MS = 200;
+
 type Entry = {
   want: Want;
   state: AddressState;
@@ -563,7 +564,7 @@ export class Handover {
     if (entry?.round !== undefined) {
       // Who has it is asked by us, too.
       if (manner === "keep" || manner === "hold") return "free";
-      if (precedes(this.#self, from, address)) return "wanted";
+      if (!this.#isAfter(from, address)) return "wanted";
       this.#wait(address, entry, from, nowMs);
     }
     if (entry !== undefined) entry.firstRoundId = undefined;
@@ -573,20 +574,30 @@ export class Handover {
   }
 
   /** Whether this node stops answering for the address when it is asked so. */
-  #yields(address: Address, { want }: Entry, from: string, manner: Manner): boolean {
+  #yields(address: Address, { want, state }: Entry, from: string, manner: Manner): boolean {
     if (this.#draining || want.role === "leaving") return true;
+    const isStandby = want.role === "standby";
+    // Of a node that gave the address to this one, that is old.
+    const hadIt = state.kind === "answering" && state.from === from;
     switch (manner) {
       case "take":
         // One that is no member may just not know yet that it counts as dead.
-        if (want.role === "standby") return true;
-        return this.#rounds.members.has(from) && precedes(from, this.#self, address);
+        return isStandby || (this.#rounds.members.has(from) && this.#isAfter(from, address));
       case "keep":
-        return want.role === "standby" || precedes(from, this.#self, address);
+        return !hadIt && (isStandby || this.#isAfter(from, address));
+      case "hold":
+        return !hadIt && isStandby && this.#isAfter(from, address);
       case "polite":
         return false;
-      case "hold":
-        return want.role === "standby" && precedes(from, this.#self, address);
     }
+  }
+
+  /**
+   * Whether another node comes before this one where both believe to be elected: their views
+   * differ, and this order needs none.
+   */
+  #isAfter(other: string, address: Address): boolean {
+    return rank(other, address) < rank(this.#self, address);
   }
 
   /** After it stopped answering. */
@@ -663,14 +674,6 @@ export class Handover {
   #tell(event: HandoverEvent): void {
     this.#effects.push({ kind: "tell", event });
   }
-}
-
-/**
- * Whether node `a` comes before node `b` where both believe to: their views differ, and this order
- * needs none.
- */
-function precedes(a: string, b: string, address: Address): boolean {
-  return rank(a, address) < rank(b, address);
 }
 
 function rank(node: string, address: Address): string {

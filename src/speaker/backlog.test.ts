@@ -10,6 +10,7 @@ const A = address("192.0.2.1");
 const B = address("192.0.2.2");
 const probe = (of: typeof A): Effect => ({ kind: "probe", address: of, interfaces: [] });
 const answer = (of: typeof A): Effect => ({ kind: "answer", address: of, interfaces: [] });
+const unwatch = (of: typeof A): Effect => ({ kind: "unwatch", address: of });
 const silence = (of: typeof A): Effect => ({ kind: "silence", address: of });
 const defend = (of: typeof A): Effect => ({ kind: "defend", address: of });
 
@@ -38,5 +39,11 @@ describe("Backlog", () => {
     backlog.add([answer(A), answer(B)]);
     assert.deepEqual(backlog.add([silence(A)]), [silence(A)]);
     assert.deepEqual(backlog.take(), [answer(B)]);
+  });
+
+  it("ends a watch all the same", () => {
+    backlog.add([unwatch(A), answer(A)]);
+    backlog.add([silence(A)]);
+    assert.deepEqual(backlog.take(), [unwatch(A)]);
   });
 });

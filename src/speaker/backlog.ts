@@ -37,13 +37,19 @@ export class Backlog {
         return true;
       }
       case "silence":
-        // What was to come before it is void.
-        this.#byAddress.delete(effect.address);
+        this.#keepWatchEnds(effect.address);
         return false;
       case "defend":
       case "send":
       case "tell":
         return false;
     }
+  }
+
+  /** Of what was to come before the address was taken off, only the end of a watch still counts. */
+  #keepWatchEnds(address: Address): void {
+    const ends = (this.#byAddress.get(address) ?? []).filter(({ kind }) => kind === "unwatch");
+    if (ends.length === 0) this.#byAddress.delete(address);
+    else this.#byAddress.set(address, ends);
   }
 }

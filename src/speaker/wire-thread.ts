@@ -182,15 +182,17 @@ function run(settings: WireSettings, port: MessagePort): void {
     do {
       for (const effect of backlog.take()) carryOut(effect);
     } while (!backlog.isEmpty && performance.now() < untilMs);
-    scheduleWork();
+    if (backlog.isEmpty) schedule();
+    else scheduleWork();
   }
 
   let cancelTick = () => {};
   function schedule(): void {
     cancelTick();
     const next = handover.nextAtMs;
-    cancelTick =
-      next === undefined ? () => {} : poller.at(next, () => flush((nowMs) => handover.tick(nowMs)));
+    // Not before what is kept is done: the wire must have time to answer a question.
+    const isWanted = next !== undefined && backlog.isEmpty;
+    cancelTick = isWanted ? poller.at(next, () => flush((ms) => handover.tick(ms))) : () => {};
   }
 
   function look(): void {
