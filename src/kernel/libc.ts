@@ -27,6 +27,10 @@ export type Libc = {
   readonly eventfd: (flags: number) => number;
   readonly read: (fd: number, into: Uint8Array) => number;
   readonly close: (fd: number) => number;
+  /** `attributes` is a struct sched_attr for the calling thread, sched_setattr(2). */
+  readonly schedSetattr: (attributes: Uint8Array) => number;
+  /** Fills `attributes` with those of the calling thread. */
+  readonly schedGetattr: (attributes: Uint8Array) => number;
   /**
    * Where the octets are in memory, for a struct that points to them. The caller keeps the array,
    * which must have come from `pinned`.
@@ -102,6 +106,10 @@ function bindings(): Libc {
   const eventfd = bound("eventfd", "int", ["uint", "int"]);
   const read = bound("read", "long", ["int", "void *", "size_t"]);
   const close = bound("close", "int", ["int"]);
+  // The C library has no functions for these two.
+  const [setattr, getattr] = process.arch === "arm64" ? [274, 275] : [314, 315];
+  const schedSetattr = bound("syscall", "long", ["long", "long", "void *", "long"]);
+  const schedGetattr = bound("syscall", "long", ["long", "long", "void *", "long", "long"]);
 
   // A socklen_t that the kernel reads and writes.
   const length = new Uint32Array(new ArrayBuffer(4));
@@ -126,6 +134,8 @@ function bindings(): Libc {
     eventfd: (flags) => eventfd(0, flags),
     read: (fd, into) => read(fd, into, into.length),
     close,
+    schedSetattr: (attributes) => schedSetattr(setattr, 0, attributes, 0),
+    schedGetattr: (attributes) => schedGetattr(getattr, 0, attributes, attributes.length, 0),
     addressOf: (bytes) => koffi.address(bytes),
   };
 }

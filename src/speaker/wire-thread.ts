@@ -4,6 +4,7 @@
 
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { Poller } from "../kernel/poller.ts";
+import { wantShortSlices } from "../kernel/time-slice.ts";
 import { type Effect, Handover } from "../l2/handover.ts";
 import { decodeHandover, encodeHandover } from "../l2/handover-message.ts";
 import { startResponder } from "../l2/responder.ts";
@@ -241,6 +242,7 @@ function interfacesOf(names: readonly string[]): ReadonlySet<string> | undefined
   return names.length === 0 ? undefined : new Set(names);
 }
 
+wantShortSlices();
 const { settings, port } = workerData as {
   readonly settings: WireSettings;
   readonly port: MessagePort;
