@@ -14,6 +14,9 @@ type Layer = {
 
 type Count = { passed: number; failed: number; skipped: number };
 
+/** A file that hangs fails then, rather than taking the whole run along; the slowest takes two minutes. */
+const LONGEST_FILE_MS = 600_000;
+
 const LAYERS: readonly Layer[] = [
   { name: "unit", title: "unit", globs: ["src/**/*.test.ts", "lab/*.test.ts"], concurrency: 2 },
   { name: "program", title: "program", globs: ["test/*.test.ts"], concurrency: 2 },
@@ -33,7 +36,10 @@ async function runLayer(layer: Layer): Promise<Count & { exitCode: number }> {
   if (files.length === 0) throw new Error(`Cannot run layer "${layer.name}": no test file found`);
   const child = spawn(
     process.execPath,
-    ["--test", `--test-concurrency=${layer.concurrency}`, "--test-reporter=spec", ...files],
+    [
+      ...["--test", `--test-concurrency=${layer.concurrency}`, "--test-reporter=spec"],
+      ...[`--test-timeout=${LONGEST_FILE_MS}`, ...files],
+    ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   const count: Count = { passed: 0, failed: 0, skipped: 0 };

@@ -3,7 +3,7 @@
 
 import { eventually } from "../../test/cluster/eventually.ts";
 import type { Lab } from "./lab.ts";
-import { isStopped, startOf } from "./process.ts";
+import { commandOf, isStopped, startOf } from "./process.ts";
 import { processesIn } from "./remains.ts";
 
 /** The node whose bridge is the network of the others. */
@@ -29,16 +29,21 @@ export async function restartNode(lab: Lab, name: string): Promise<void> {
 
 /** SIGSTOP to everything that runs in the node, in one moment. */
 export function freezeNode(lab: Lab, name: string): void {
-  signalAll(processesOf(lab, name), "SIGSTOP");
+  // Not to nsenter: it stops itself when it finds its child stopped, and one that had just found it
+  // when the signal came would do so a second time, after it was told to go on.
+  const pids = processesOf(lab, name).filter((pid) => commandOf(pid) !== "nsenter");
+  signalAll(pids, "SIGSTOP");
 }
 
 /** SIGCONT to everything that runs in the node, and waits until all of it goes on. */
 export async function thawNode(lab: Lab, name: string): Promise<void> {
   const pids = processesOf(lab, name);
-  // A command such as nsenter stops itself once more when it finds its child stopped.
+  // Those that nsenter waits for first: it must not find them stopped again.
+  const [waiting, working] = [[], []] as [number[], number[]];
+  for (const pid of pids) (commandOf(pid) === "nsenter" ? waiting : working).push(pid);
   await eventually(
     () => {
-      signalAll(pids, "SIGCONT");
+      signalAll([...working, ...waiting], "SIGCONT");
       return !pids.some(isStopped);
     },
     { describe: `all in ${name} to go on` },

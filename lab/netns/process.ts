@@ -29,6 +29,15 @@ function statOf(pid: number): readonly string[] {
   }
 }
 
+/** The name of the program it runs; undefined when there is no such process. */
+export function commandOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
 /** The process that a command such as unshare or nsenter has started and waits for. */
 export function childOf(pid: number): number | undefined {
   try {
