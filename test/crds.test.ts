@@ -294,8 +294,8 @@ describe("crds/", () => {
   }
 });
 
-describe("test/samples/", () => {
-  const samples = globSync(`${ROOT}/test/samples/**/*.yaml`).sort();
+describe("config/samples/", () => {
+  const samples = globSync(`${ROOT}/config/samples/**/*.yaml`).sort();
   it("is not empty", () => assert.ok(samples.length > 7));
   for (const file of samples) {
     it(`${file.slice(ROOT.length)} is valid for the schema and for src/config`, () => {

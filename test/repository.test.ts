@@ -11,7 +11,7 @@ const SOURCES = ["src", "test", "lab", "bench", "scripts"].flatMap((folder) =>
   globSync(`${folder}/**/*.ts`),
 );
 /** Paths in documents that begin with one of these are meant to be there. */
-const OUR_PATH = /`((?:src|test|lab|bench|scripts|crds|templates|docs)\/[\w./-]*)`/g;
+const OUR_PATH = /`((?:src|test|lab|bench|scripts|crds|templates|docs|charts|config)\/[\w./-]*)`/g;
 const LINK = /\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g;
 
 describe("documents", () => {

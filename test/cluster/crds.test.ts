@@ -117,7 +117,7 @@ describe("crds/", () => {
   });
 
   describe("kubectl apply", () => {
-    const files = globSync(`${ROOT}/test/samples/**/*.yaml`).sort();
+    const files = globSync(`${ROOT}/config/samples/**/*.yaml`).sort();
     for (const file of files) {
       it(`takes ${file.slice(ROOT.length)}`, async () => {
         const applied = await cluster.kubectl(["apply", "-o", "name", "-f", file]);
@@ -127,7 +127,7 @@ describe("crds/", () => {
       });
     }
     it("finds samples and the guide's manifests", () => {
-      assert.equal(files.filter((file) => file.includes("/guide/")).length, 7);
+      assert.equal(files.filter((file) => file.includes("/seed-guide/")).length, 7);
       assert.ok(files.length > 7);
     });
   });
