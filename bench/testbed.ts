@@ -98,7 +98,7 @@ export async function startController(
 ): Promise<Program> {
   const program = new Program({
     name: "controller",
-    args: [`--port=${CONTROLLER_PORT}`],
+    args: [`--port=${CONTROLLER_PORT}`, "--health-probe-port=0"],
     env: { KUBECONFIG: kubeconfigPath, METALLB_NAMESPACE: NAMESPACE },
     netns: undefined,
     folder,

@@ -218,6 +218,7 @@ function notesOf(flag: Flag): string[] {
   return notes;
 }
 
-function dashed(key: string): string {
+/** As the flag of this key is written, without the dashes before it. */
+export function dashed(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -2,16 +2,21 @@
 // Reads only; knows nothing of what it tells.
 
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import https from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import type { Registry } from "prom-client";
 import { formatJson } from "./kube/json.ts";
+import type { Secure } from "./serving/secure.ts";
 
 export type HttpServerOptions = {
   /** 1 to 65535; 0: any that is free. */
   readonly port: number;
   /** Address to listen on; "" or "::": all addresses of both families. */
   readonly host: string;
-  readonly registry: Registry;
+  /** Whose metrics /metrics shows, as it is at that moment; absent: there is no such page. */
+  readonly registries?: () => readonly Metrics[];
+  /** Speaks TLS, and shows /metrics to those who may see it; absent: plain HTTP, for everybody. */
+  readonly secure?: Secure | undefined;
   /** What the program waits for, in words; empty: it is ready. */
   readonly ready: () => readonly string[];
   /** What is broken so that only a restart helps, in words; empty: it is healthy. */
@@ -33,8 +38,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new RangeError(`Cannot listen on port ${port}: want a whole number from 0 to 65535`);
   }
-  const server = http.createServer((request, response) => {
+  const { secure } = options;
+  const onRequest: http.RequestListener = (request, response) => {
     void answer(options, request, response);
+  };
+  const secureServer = secure && https.createServer(secure.context, onRequest);
+  const server = secureServer ?? http.createServer(onRequest);
+  // Those in the middle of a handshake are no HTTP connections yet.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => {
@@ -42,16 +56,19 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     });
     server.listen({ port, ...(host !== "" && { host }) }, resolve);
   });
+  const unfollow = secure?.follow((context) => secureServer?.setSecureContext(context));
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
+        unfollow?.();
         server.close(() => resolve());
-        server.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }
 
+type Metrics = Pick<Registry, "contentType" | "metrics">;
 type Page = { readonly status: number; readonly type: string; readonly body: string };
 
 async function answer(
@@ -70,14 +87,18 @@ async function answer(
 }
 
 async function pageOf(
-  { registry, ready, healthy, routes = {} }: HttpServerOptions,
-  { method, url = "/" }: http.IncomingMessage,
+  { registries, secure, ready, healthy, routes = {} }: HttpServerOptions,
+  { method, url = "/", headers }: http.IncomingMessage,
 ): Promise<Page> {
   if (method !== "GET" && method !== "HEAD") return text(405, `Cannot ${method}: want GET`);
   const [path = "/"] = url.split("?");
   switch (path) {
-    case "/metrics":
-      return { status: 200, type: registry.contentType, body: await registry.metrics() };
+    case "/metrics": {
+      if (registries === undefined) break;
+      const verdict = await secure?.review(headers.authorization);
+      if (verdict?.kind === "refused") return text(verdict.status, verdict.message);
+      return metricsOf(registries());
+    }
     case "/healthz":
       return check(healthy());
     case "/readyz":
@@ -86,8 +107,17 @@ async function pageOf(
   if (Object.hasOwn(routes, path)) {
     return { status: 200, type: "application/json", body: `${formatJson(routes[path]?.())}\n` };
   }
-  const paths = ["/metrics", "/healthz", "/readyz", ...Object.keys(routes)];
+  const paths = [
+    ...(registries === undefined ? [] : ["/metrics"]),
+    ...["/healthz", "/readyz", ...Object.keys(routes)],
+  ];
   return text(404, `No page ${path}: want one of ${paths.join(", ")}`);
+}
+
+async function metricsOf(registries: readonly Metrics[]): Promise<Page> {
+  const texts = await Promise.all(registries.map((registry) => registry.metrics()));
+  const [first] = registries;
+  return { status: 200, type: first?.contentType ?? "text/plain", body: texts.join("") };
 }
 
 function check(missing: readonly string[]): Page {

@@ -2,7 +2,7 @@
 // cannot be had is said on standard error, and the process ends with status 2, as for a bad flag.
 
 import { readFileSync } from "node:fs";
-import { type Connection, connect } from "./kube/connection.ts";
+import { type Connection, type ConnectOptions, connect } from "./kube/connection.ts";
 
 const NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
@@ -26,9 +26,18 @@ export function ownNamespace(program: string, wanted: string | undefined): strin
 }
 
 /** Reads the kubeconfig, or the service account of the Pod; sends nothing yet. */
-export function connectOrRefuse(program: string, kubeconfig: string | undefined): Connection {
+export function connectOrRefuse(
+  program: string,
+  kubeconfig: string | undefined,
+  mayWrite?: ConnectOptions["mayWrite"],
+): Connection {
+  return orRefuse(program, () => connect({ kubeconfig, ...(mayWrite && { mayWrite }) }));
+}
+
+/** What `make` returns; what it throws is why the program cannot start. */
+export function orRefuse<T>(program: string, make: () => T): T {
   try {
-    return connect({ kubeconfig });
+    return make();
   } catch (error) {
     return refuse(program, error instanceof Error ? error.message : String(error));
   }

@@ -29,6 +29,11 @@ describe("controller's flags", () => {
     [[], 2, /^controller: Cannot start without --namespace, \$METALLB_NAMESPACE or /],
     [["--namespace=x"], 2, /^controller: Cannot find the API server/],
     [["--namespace=x", "--kubeconfig=/nowhere"], 2, /^controller: Cannot read kubeconfig/],
+    [
+      ["--namespace=x", "--leader-elect-lease-duration=1500ms"],
+      2,
+      /^controller: Cannot take --leader-elect-lease-duration of 1500 ms: want whole seconds/,
+    ],
   ] as const) {
     test(`${args.join(" ") || "none"}: ends with ${status}`, () => {
       const { status: got, stdout, stderr } = run(...args);
@@ -48,8 +53,9 @@ async function freePort(): Promise<number> {
 }
 
 async function start(t: TestContext, api: FakeApiServer) {
-  const port = await freePort();
-  const child: ChildProcess = spawn(process.execPath, [MAIN, `-port=${port}`], {
+  const [port, probePort] = await Promise.all([freePort(), freePort()]);
+  const args = [MAIN, `-port=${port}`, `--health-probe-port=${probePort}`];
+  const child: ChildProcess = spawn(process.execPath, args, {
     env: {
       PATH: process.env["PATH"],
       NO_PROXY: "*",
@@ -63,11 +69,11 @@ async function start(t: TestContext, api: FakeApiServer) {
     child.kill("SIGKILL");
     await exited;
   });
-  const page = async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  const page = async (path: string, at = port) => {
+    const response = await fetch(`http://127.0.0.1:${at}${path}`);
     return { status: response.status, text: await response.text() };
   };
-  return { child, exited, page };
+  return { child, exited, page, probePort };
 }
 
 describe("controller's pages and signals", () => {
@@ -75,7 +81,7 @@ describe("controller's pages and signals", () => {
     const api = await startApiServer();
     t.after(() => api.close());
     api.absent.add("ipaddresspools.metallb.io");
-    const { child, exited, page } = await start(t, api);
+    const { child, exited, page, probePort } = await start(t, api);
     await eventually(
       async () => {
         const { status, text } = await page("/readyz");
@@ -84,6 +90,10 @@ describe("controller's pages and signals", () => {
       { describe: "/readyz to name the CRD" },
     );
     assert.equal((await page("/healthz")).status, 200);
+    assert.equal((await page("/healthz", probePort)).status, 200);
+    assert.equal((await page("/readyz", probePort)).status, 503);
+    // Whoever may probe need not be let in to see metrics.
+    assert.equal((await page("/metrics", probePort)).status, 404);
     api.absent.clear();
     await eventually(async () => (await page("/readyz")).status === 200, { describe: "readiness" });
     await eventually(

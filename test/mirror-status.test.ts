@@ -52,7 +52,7 @@ before(async () => {
   pages = await startHttpServer({
     host: "127.0.0.1",
     port: 0,
-    registry,
+    registries: () => [registry],
     ready: speaker.waitingFor,
     healthy: () => [],
     routes: { "/state": speaker.state },

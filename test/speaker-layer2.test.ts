@@ -21,10 +21,12 @@ import {
 } from "./running-speaker.ts";
 import { address } from "./speaker-config.ts";
 import {
+  bgpAdvertisement,
   l2Advertisement,
   NAMESPACE,
   NODE,
   node,
+  peer,
   pod,
   pool,
   SPEAKERS,
@@ -462,6 +464,29 @@ describe("members", () => {
     await wanted(running, { [MINE]: "leaving" });
     running.wire.tell({ members: livingMembers() });
     await wanted(running, {});
+  });
+
+  it("are not known without the right to list Pods: BGP does not wait for that", async () => {
+    const server = await serverWith(
+      ...BASICS,
+      ...WEB,
+      peer("leaf1", "10.0.0.254"),
+      bgpAdvertisement("all"),
+      speakerPod("speaker-a", NODE, ["10.0.0.1"]),
+    );
+    const heal = server.fault({
+      kind: "status",
+      status: 403,
+      path: /\/pods$/,
+      times: 1e6,
+      message: "may not list pods",
+    });
+    const { speaker, frr, wire } = startMember(server, NODE);
+    await eventually(() => frr.applies.at(-1)?.routes.size === 1, { describe: "the route" });
+    assert.match(speaker.waitingFor().join(), /may not list pods/);
+    assert.deepEqual(wire.peers, []);
+    heal();
+    await eventually(() => wire.peers.length === 1, { describe: "the peers" });
   });
 
   it("are found by the Pods of speakers, one for each Node", async () => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { get } from "node:https";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
@@ -81,6 +82,31 @@ describe("speaker", () => {
     assert.equal(lines.at(-1).op, "shutdown");
   });
 
+  it("shows metrics over HTTPS to who may see them; probes stay plain", async () => {
+    server = await startApiServer();
+    server.users.set("good", "prometheus");
+    server.allowed.add("prometheus");
+    const [health, metrics] = await Promise.all([freePort(), freePort()]);
+    const ports = [`--port=${metrics}`, `--health-probe-port=${health}`];
+    child = spawn(process.execPath, [MAIN, ...ports, "--metrics-scheme=https"], {
+      env: {
+        ...process.env,
+        KUBECONFIG: server.kubeconfigFile(),
+        METALLB_NODE_NAME: NODE,
+        METALLB_NAMESPACE: NAMESPACE,
+        METALLB_FRR_SOCKETS: NO_FRR,
+      },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    await eventually(async () => (await fetch(`http://127.0.0.1:${health}/healthz`)).ok, {
+      describe: "the speaker to answer",
+    });
+    assert.deepEqual(await securely(metrics, undefined), [401, "Unauthorized\n"]);
+    const [status, text] = await securely(metrics, "good");
+    assert.equal(status, 200);
+    assert.match(text, /^metallb_frr_connected 0$/m);
+  });
+
   for (const [name, args, env, pattern] of [
     ["an unknown flag", ["--nope"], {}, /Unknown flag --nope/],
     ["a bad value", ["--log-level=loud"], {}, /--log-level "loud": want one of all, debug/],
@@ -121,6 +147,20 @@ function run(args: readonly string[], env: Readonly<Record<string, string>>) {
     execFile(process.execPath, [MAIN, ...args], options, (error, out, err) => {
       resolve({ code: Number(error?.code ?? 0), out, err });
     });
+  });
+}
+
+/** Status and text of /metrics over HTTPS. */
+function securely(port: number, token: string | undefined) {
+  return new Promise<readonly [number | undefined, string]>((resolve, reject) => {
+    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const options = { host: "127.0.0.1", port, path: "/metrics", headers };
+    const request = get({ ...options, rejectUnauthorized: false }, async (response) => {
+      let text = "";
+      for await (const piece of response) text += piece;
+      resolve([response.statusCode, text]);
+    });
+    request.once("error", reject);
   });
 }
 

@@ -1,7 +1,8 @@
 // The command line tool: picks the subcommand. Reads from a running speaker, changes nothing.
 
-import { type Flags, type Program, readFlags } from "../flags.ts";
-import { type SpeakerState, STATE_PORT } from "../speaker/state.ts";
+import { readFlags } from "../flags.ts";
+import type { SpeakerState } from "../speaker/state.ts";
+import { MIRROR_STATUS } from "./flags.ts";
 import { formatStatus } from "./mirror-status.ts";
 
 const HELP = `Usage: metallb <command> [flags]
@@ -12,27 +13,6 @@ Commands, each with --help:
 
 /** Longest wait for the speaker's answer. */
 const TIMEOUT_MS = 5000;
-
-const MIRROR_STATUS = {
-  name: "metallb mirror-status",
-  summary: "Prints the state of the speaker on this node: run it in the speaker's container.",
-  flags: {
-    o: {
-      type: "string",
-      default: "table",
-      choices: ["table", "json"],
-      help: "how to print it",
-    },
-    port: {
-      type: "number",
-      default: STATE_PORT,
-      min: 1,
-      max: 65535,
-      env: "METALLB_STATE_PORT",
-      help: "where the speaker serves its state on loopback: its --health-probe-port",
-    },
-  },
-} as const satisfies Program<Flags>;
 
 async function mirrorStatus(args: readonly string[]): Promise<void> {
   const { o: format, port } = readFlags(MIRROR_STATUS, args).values;

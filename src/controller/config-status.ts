@@ -3,7 +3,9 @@
 
 import { formatProblem, type Problem } from "../config/problem.ts";
 import type { Condition, ObjectMeta } from "../config/resources.ts";
-import { withCondition } from "./condition.ts";
+import { type ConditionState, withCondition } from "./condition.ts";
+import type { ConditionReason } from "./condition-reasons.ts";
+import type { EventReason } from "./event-reasons.ts";
 import type { PoolCounters } from "./pool-status.ts";
 
 /** Kinds of objects users configure with, and where they are. */
@@ -30,7 +32,8 @@ const GROUP = "metallb.io";
 export const CONFIGURATION_STATE = "controller";
 export const ACCEPTED_CONDITION = "Accepted";
 /** MetalLB's reason in its ConfigurationState; the event of a refused object has it too. */
-export const CONFIGURATION_ERROR = "ConfigurationError";
+export const CONFIGURATION_ERROR = "ConfigurationError" satisfies EventReason;
+const POOLS_CONDITION = "poolReconcilerValid";
 
 /** The path of the collection. */
 export function configFolder(kind: ConfigKind, namespace: string): string {
@@ -64,10 +67,13 @@ export function configStatusPatch(
     readonly conditions?: readonly Condition[];
   } & Partial<Record<keyof PoolCounters, number | bigint>>;
   const isAccepted = verdict.problems.length === 0;
-  const state = {
+  const reason: ConditionReason<typeof ACCEPTED_CONDITION> = isAccepted
+    ? "Accepted"
+    : CONFIGURATION_ERROR;
+  const state: ConditionState = {
     type: ACCEPTED_CONDITION,
-    status: isAccepted ? ("True" as const) : ("False" as const),
-    reason: isAccepted ? "Accepted" : CONFIGURATION_ERROR,
+    status: isAccepted ? "True" : "False",
+    reason,
     message: verdictText(verdict),
   };
   const conditions = withCondition(status.conditions, state, {
@@ -145,10 +151,13 @@ export function configurationStateStatus(
   since: string,
 ): object {
   const isValid = report.result === "Valid";
+  const reason: ConditionReason<typeof POOLS_CONDITION> = isValid
+    ? "Reconciled"
+    : CONFIGURATION_ERROR;
   const condition: Condition = {
-    type: "poolReconcilerValid",
+    type: POOLS_CONDITION,
     status: isValid ? "True" : "False",
-    reason: isValid ? "Reconciled" : CONFIGURATION_ERROR,
+    reason,
     message: report.errorSummary,
     lastTransitionTime: since,
   };

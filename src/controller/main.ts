@@ -1,73 +1,38 @@
 // The controller as a program: flags, environment and signals in, wiring out.
 
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import { Registry } from "prom-client";
 import { readFlags } from "../flags.ts";
 import { startHttpServer } from "../http.ts";
-import { createLogger, LOG_LEVELS } from "../log.ts";
-import { connectOrRefuse, ownNamespace, refuse } from "../startup.ts";
+import { createLogger } from "../log.ts";
+import { secureServing } from "../serving/secure.ts";
+import { connectOrRefuse, orRefuse, ownNamespace, refuse } from "../startup.ts";
+import { type Candidate, registerLeader, startCandidate } from "./candidate.ts";
+import { CONTROLLER } from "./flags.ts";
 import { startController } from "./loop.ts";
 
 /** How long writes that are under way may take when we are to end. */
 const CLOSE_MS = 1_000;
+/** The Lease takes whole seconds. */
+const LEAST_DURATION_MS = 1_000;
 
-const PROGRAM = "controller";
-
-const { values: flags } = readFlags({
-  name: PROGRAM,
-  summary: "Gives addresses from IPAddressPools to Services of type LoadBalancer.",
-  flags: {
-    namespace: {
-      type: "string",
-      default: undefined,
-      env: "METALLB_NAMESPACE",
-      help: "MetalLB's own namespace; default that of the service account",
-    },
-    podName: {
-      type: "string",
-      default: undefined,
-      env: "METALLB_POD_NAME",
-      help: "Pod the controller runs in, which owns its ConfigurationState",
-    },
-    deployment: {
-      type: "string",
-      default: undefined,
-      env: "METALLB_DEPLOYMENT",
-      help: "Deployment the controller belongs to, which owns the memberlist Secret",
-    },
-    mlSecretName: {
-      type: "string",
-      default: undefined,
-      env: "METALLB_ML_SECRET_NAME",
-      help: "memberlist Secret to create for the speakers; default none",
-    },
-    kubeconfig: {
-      type: "string",
-      default: undefined,
-      env: "KUBECONFIG",
-      help: "how to reach the API server; default the service account of the Pod",
-    },
-    lbClass: {
-      type: "string",
-      default: "",
-      help: "serve Services of this loadBalancerClass only; empty: those without a class",
-    },
-    logLevel: { type: "string", default: "info", choices: LOG_LEVELS, help: "what to log" },
-    port: {
-      type: "number",
-      default: 7472,
-      min: 0,
-      max: 65535,
-      help: "port of /metrics, /healthz and /readyz on all addresses; 0: none",
-    },
-  },
-});
+const PROGRAM = CONTROLLER.name;
+const { values: flags } = readFlags(CONTROLLER);
 
 const ended = new AbortController();
 const { signal } = ended;
 const log = createLogger({ level: flags.logLevel, name: PROGRAM });
 const namespace = ownNamespace(PROGRAM, flags.namespace);
+const durationMs = flags.leaderElectLeaseDuration;
+if (durationMs < LEAST_DURATION_MS || durationMs % 1000 !== 0) {
+  refuse(
+    PROGRAM,
+    `Cannot take --leader-elect-lease-duration of ${durationMs} ms: want whole seconds, at least 1s`,
+  );
+}
 const connection = connectOrRefuse(PROGRAM, flags.kubeconfig);
-const registry = new Registry();
+const secure = orRefuse(PROGRAM, () => secureServing({ program: PROGRAM, flags, connection, log }));
 
 for (const name of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
   process.once(name, () => {
@@ -77,35 +42,65 @@ for (const name of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
 }
 
 log.info({ op: "startup", namespace, server: connection.server }, "controller starts");
-const controller = startController({
-  connection,
+const options = {
   namespace,
   podName: flags.podName,
   deployment: flags.deployment,
   memberlistSecret: flags.mlSecretName,
   loadBalancerClass: flags.lbClass,
   log,
-  registry,
   signal,
-});
-const server =
-  flags.port === 0
-    ? undefined
-    : await startHttpServer({
-        port: flags.port,
-        host: "",
-        registry,
-        ready: controller.waitingFor,
-        // A loop that is stuck does not answer at all.
-        healthy: () => [],
-      }).catch((error: unknown) =>
-        refuse(PROGRAM, error instanceof Error ? error.message : String(error)),
-      );
+};
+const controller = flags.leaderElect
+  ? startCandidate({
+      ...options,
+      connection,
+      connectTerm: (mayWrite) => connectOrRefuse(PROGRAM, flags.kubeconfig, mayWrite),
+      identity: flags.podName ?? `${hostname()}_${randomBytes(4).toString("hex")}`,
+      durationMs,
+    })
+  : startAlone();
+
+const pages = {
+  host: "",
+  ready: controller.waitingFor,
+  // A loop that is stuck does not answer at all.
+  healthy: () => [],
+};
+const servers = await Promise.all([
+  startHttpServer({ ...pages, port: flags.healthProbePort }),
+  ...(flags.port === 0
+    ? []
+    : [
+        startHttpServer({
+          ...pages,
+          registries: controller.registries,
+          secure,
+          port: flags.port,
+        }),
+      ]),
+]).catch((error: unknown) =>
+  refuse(PROGRAM, error instanceof Error ? error.message : String(error)),
+);
 
 if (!signal.aborted) {
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
-const limit = setTimeout(() => connection.close(), CLOSE_MS);
-await Promise.all([controller.closed(), server?.close()]);
-clearTimeout(limit);
+await Promise.all([controller.closed(), ...servers.map((server) => server.close())]);
 connection.close();
+
+/** Nobody else gives addresses: there is one controller. */
+function startAlone(): Candidate {
+  const registry = new Registry();
+  registerLeader(registry, () => true);
+  const alone = startController({ ...options, connection, registry });
+  return {
+    waitingFor: alone.waitingFor,
+    registries: () => [registry],
+    closed: async () => {
+      const limit = setTimeout(() => connection.close(), CLOSE_MS);
+      await alone.closed();
+      clearTimeout(limit);
+    },
+  };
+}

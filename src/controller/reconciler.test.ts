@@ -214,6 +214,31 @@ describe("Reconciler", () => {
     assert.equal(basis?.metadata.resourceVersion, "1");
   });
 
+  test("repairs an address that another controller gave as well, whoever was quicker", () => {
+    for (const isOursWritten of [true, false]) {
+      const desk = new Desk();
+      desk.pools(pool("two", ["192.0.2.1-192.0.2.2"]));
+      desk.put("a/ours", { creationTimestamp: "2026-02-01T00:00:00Z" });
+      if (isOursWritten) desk.writeAll();
+      assert.equal(desk.held("a/ours"), "192.0.2.1");
+      // Older, and still the one to give way: its address was given by who does not lead any more.
+      desk.put("a/theirs", { ingress: ["192.0.2.1"], creationTimestamp: "2026-01-01T00:00:00Z" });
+      desk.writeAll();
+      assert.equal(desk.shown("a/ours"), "192.0.2.1");
+      assert.equal(desk.shown("a/theirs"), "192.0.2.2");
+    }
+  });
+
+  test("a fresh start with an address given twice: the younger gives it up", () => {
+    const desk = new Desk();
+    desk.put("a/young", { ingress: ["192.0.2.1"], creationTimestamp: "2026-02-01T00:00:00Z" });
+    desk.put("a/z-old", { ingress: ["192.0.2.1"], creationTimestamp: "2026-01-01T00:00:00Z" });
+    desk.pools(pool("two", ["192.0.2.1-192.0.2.2"]));
+    desk.writeAll();
+    assert.equal(desk.shown("a/z-old"), "192.0.2.1");
+    assert.equal(desk.shown("a/young"), "192.0.2.2");
+  });
+
   test("does not repeat a write that the API server does not keep", () => {
     const desk = new Desk();
     desk.pools(ONE);

@@ -16,6 +16,8 @@ import {
 } from "./allocate.ts";
 import type { Allocation, Allocations, Requester, ServiceKey, Sharing } from "./allocation.ts";
 import { type ConditionState, conditionOf, withCondition, withoutCondition } from "./condition.ts";
+import type { ConditionReason } from "./condition-reasons.ts";
+import { EVENT_REASONS, type EventReason } from "./event-reasons.ts";
 import {
   type AddressList,
   clusterAddresses,
@@ -46,7 +48,7 @@ export type ServiceSnapshot = {
 
 export type ServiceEvent = {
   readonly type: "Normal" | "Warning";
-  readonly reason: string;
+  readonly reason: EventReason;
   readonly message: string;
 };
 
@@ -130,10 +132,14 @@ const NOTHING: ServiceDecision = {
   cleared: undefined,
 };
 
+type AllocatedReason = ConditionReason<typeof ALLOCATED_CONDITION>;
+
 /** Where the Service ends up. */
 type Outcome = {
   readonly allocation: Allocation | undefined;
-  readonly condition: Omit<ConditionState, "type">;
+  readonly condition: Omit<ConditionState, "type" | "reason"> & {
+    readonly reason: AllocatedReason;
+  };
   /** Sent when the condition says something new. */
   readonly conditionEvent: ServiceEvent | undefined;
   /** Sent whenever the outcome is written. */
@@ -156,14 +162,14 @@ function converge(snapshot: ServiceSnapshot): Outcome {
     !(cluster.kind === "addresses" && cluster.addresses.length === 2)
   ) {
     const message = `Service "${key}" requires dual-stack: want two cluster IPs of different families`;
-    const event = warning("not enough clusterips", message);
+    const event = serviceEvent("not enough clusterips", message);
     return { ...without("NotEnoughClusterIPs", message, "notEnoughClusterIPs", event) };
   }
   const current = statusAddresses(service);
   const events: ServiceEvent[] = [];
   if (current.kind === "invalid") {
     const text = `Cannot determine the IP family of the status of "${key}": ${current.message}`;
-    events.push(warning("nolbIPsIPFamily", text));
+    events.push(serviceEvent("nolbIPsIPFamily", text));
   }
   const held = heldAddresses(snapshot, current);
   if (cluster.kind === "invalid") return keepOnly(snapshot, held, cluster, events);
@@ -174,7 +180,7 @@ function converge(snapshot: ServiceSnapshot): Outcome {
   const retained = retain(snapshot, held, cluster);
   if (retained.refusal !== undefined) {
     const text = `current IP for "${key}" is not allowed by config, will attempt for new IP assignment: ${formatRefusal(retained.refusal)}`;
-    events.push({ type: "Normal", reason: "ClearAssignment", message: text });
+    events.push(serviceEvent("ClearAssignment", text));
   }
   if (retained.kind === "lost") {
     const cleared = retained.refusal === undefined ? "differentFamily" : "notAllowedByConfig";
@@ -187,7 +193,7 @@ function converge(snapshot: ServiceSnapshot): Outcome {
   }
   const requested = requestedAddresses(service);
   if (requested.kind === "invalid") {
-    const event = warning(
+    const event = serviceEvent(
       "LoadBalancerFailed",
       `invalid requested loadbalancer IPs: ${requested.message}`,
     );
@@ -215,7 +221,7 @@ function obtain(
   const result = request(snapshot, requester, clusterIps);
   if (result.kind === "refused") {
     const message = formatServiceRefusal(withRefusedPools(snapshot, result.refusal));
-    const event = warning(
+    const event = serviceEvent(
       "AllocationFailed",
       `Failed to allocate IP for "${snapshot.key}": ${message}`,
     );
@@ -320,11 +326,10 @@ function complete(
   if (result.kind === "granted") return allocated(result.allocation, before, events, cleared);
   if (!optional) return obtain(snapshot, clusterIps, events, "differentFamily");
   const why = formatRefusal(result.refusal);
-  const event: ServiceEvent = {
-    type: "Normal",
-    reason: "AdditionalAssignFailed",
-    message: `Failed to assign additional IP for "${key}": ${why}`,
-  };
+  const event = serviceEvent(
+    "AdditionalAssignFailed",
+    `Failed to assign additional IP for "${key}": ${why}`,
+  );
   return {
     ...allocated(allocation, before, events, cleared),
     condition: {
@@ -349,7 +354,7 @@ function allocated(
   const message = grown
     ? `Assigned additional IP "${added.join("")}"`
     : `Assigned IP ${formatAddresses(addresses)}`;
-  const event: ServiceEvent = { type: "Normal", reason: "IPAllocated", message };
+  const event = serviceEvent("IPAllocated", message);
   return {
     allocation,
     condition: { status: "True", reason: "Allocated", message: fromPool(allocation) },
@@ -364,7 +369,7 @@ function allocated(
 function keep(
   allocation: Allocation,
   why: {
-    readonly reason: string;
+    readonly reason: AllocatedReason;
     readonly message: string;
     readonly event: ServiceEvent | undefined;
     readonly events: readonly ServiceEvent[];
@@ -390,7 +395,7 @@ function keepOnly(
   const { key } = snapshot;
   const retained = held.length === 0 ? undefined : retain(snapshot, held, cluster);
   if (retained === undefined || retained.kind === "lost") {
-    const event = warning(
+    const event = serviceEvent(
       "AllocationFailed",
       `Failed to allocate IP for "${key}": ${cluster.message}`,
     );
@@ -399,12 +404,12 @@ function keepOnly(
   }
   const text = `Cannot determine the IP family of the cluster IPs of "${key}": ${cluster.message}`;
   const message = `${fromPool(retained.allocation)}; ${cluster.message}`;
-  const event = warning("noclusterIPsIPFamily", text);
+  const event = serviceEvent("noclusterIPsIPFamily", text);
   return keep(retained.allocation, { reason: "ClusterIPsInvalid", message, event, events });
 }
 
 function without(
-  reason: string,
+  reason: AllocatedReason,
   message: string,
   cleared: string | undefined,
   event?: ServiceEvent,
@@ -570,7 +575,9 @@ function decision(snapshot: ServiceSnapshot, outcome: Outcome): ServiceDecision 
   }
   if (patch.status?.loadBalancer !== undefined || patch.metadata !== undefined) {
     for (const key of deprecatedAnnotations(service)) {
-      events.push(warning("deprecatedAnnotation", `Service uses deprecated annotation "${key}"`));
+      events.push(
+        serviceEvent("deprecatedAnnotation", `Service uses deprecated annotation "${key}"`),
+      );
     }
   }
   return { allocation, patch, events, waits, cleared };
@@ -620,8 +627,9 @@ function fromPool(allocation: Allocation): string {
   return `Assigned from pool "${allocation.pool}"`;
 }
 
-function warning(reason: string, message: string): ServiceEvent {
-  return { type: "Warning", reason, message: message.slice(0, EVENT_MESSAGE_LIMIT) };
+function serviceEvent(reason: EventReason, message: string): ServiceEvent {
+  const { type } = EVENT_REASONS[reason];
+  return { type, reason, message: message.slice(0, EVENT_MESSAGE_LIMIT) };
 }
 
 /** What the API server takes in the message of an event. */

@@ -23,10 +23,3 @@ export function wantShortSlices(): boolean {
   new DataView(attributes.buffer).setBigUint64(RUNTIME_AT, SHORTEST_SLICE_NS, true);
   return schedSetattr(attributes) >= 0;
 }
-
-/** What the calling thread has asked for, in nanoseconds; 0: nothing, or the kernel does not tell. */
-export function timeSliceNs(): bigint {
-  const attributes = new Uint8Array(SIZE);
-  if (libc().schedGetattr(attributes) < 0) return 0n;
-  return new DataView(attributes.buffer).getBigUint64(RUNTIME_AT, true);
-}

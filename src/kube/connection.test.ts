@@ -224,6 +224,36 @@ describe("Connection.request()", () => {
     assert.equal(server.requests.length, 1);
   });
 
+  it("asks before each write whether it may be sent, when its socket is ready", async (t) => {
+    let asked = 0;
+    let may = true;
+    const mayWrite = () => {
+      asked++;
+      return may;
+    };
+    const { server, connection } = await started(t, { mayWrite, maxSockets: 1 });
+    put(server, "web");
+    const write = (label: string) =>
+      connection.request("PATCH", `${SERVICES}/web`, {
+        body: { metadata: { labels: { [label]: "" } } },
+        contentType: MERGE_PATCH,
+      });
+    await write("first");
+    await connection.request("GET", SERVICES);
+    assert.equal(asked, 1);
+    // One waits for the socket of the other, and meanwhile things change.
+    server.fault({ kind: "slow", verb: "patch", ms: 100 });
+    const [second, third] = [write("second"), write("third")];
+    await until("the second write", () => server.count("patch") === 2);
+    may = false;
+    await second;
+    await assert.rejects(third, { name: "KubeError", reason: "NotAllowed", status: undefined });
+    await assert.rejects(write("fourth"), /Not sent: we may not write any more/);
+    const { items } = await connection.request<Json>("GET", SERVICES);
+    assert.deepEqual(Object.keys(items[0].metadata.labels), ["first", "second"]);
+    assert.equal(server.count("patch"), 2);
+  });
+
   it("reads the kubeconfig again when its token is refused, and asks once more", async (t) => {
     const { server, connection } = await started(t);
     await connection.request("GET", SERVICES);

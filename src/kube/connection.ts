@@ -4,6 +4,8 @@
 
 import http from "node:http";
 import https from "node:https";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { CredentialSource, type Credentials } from "./credentials.ts";
 import { errorOfAnswer, errorOfSilence, KubeError } from "./error.ts";
 import { formatJson, parseJson } from "./json.ts";
@@ -57,6 +59,11 @@ export type ConnectOptions = {
   readonly kubeconfig: string | undefined;
   /** Sockets for requests; more requests than that wait for each other. Default 32. */
   readonly maxSockets?: number;
+  /**
+   * Asked about each request that is no GET when its socket is ready and nothing is sent yet; false:
+   * it fails with the reason "NotAllowed". Default: all may be sent.
+   */
+  readonly mayWrite?: () => boolean;
 };
 
 /** Makes a connection; nothing is sent yet. Throws when the kubeconfig cannot be read. */
@@ -78,6 +85,7 @@ const WAKE_SPREAD_MS = 100;
 class HttpConnection implements Connection {
   readonly #source: CredentialSource;
   readonly #maxSockets: number;
+  readonly #mayWrite: (() => boolean) | undefined;
   /** What is under way. */
   readonly #deadlines = new Set<Deadline>();
   /** Wakes everyone who waits for the server to come back. */
@@ -88,9 +96,10 @@ class HttpConnection implements Connection {
   #agents: Agents | undefined;
   #inFlight = 0;
 
-  constructor({ kubeconfig, maxSockets = 32 }: ConnectOptions) {
+  constructor({ kubeconfig, maxSockets = 32, mayWrite }: ConnectOptions) {
     this.#source = new CredentialSource(kubeconfig);
     this.#maxSockets = maxSockets;
+    this.#mayWrite = mayWrite;
   }
 
   get server(): string {
@@ -242,6 +251,18 @@ class HttpConnection implements Connection {
       request.once("socket", (socket) => {
         if (!request.reusedSocket) socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
       });
+      const mayWrite = method === "GET" ? undefined : this.#mayWrite;
+      let isRefused = false;
+      if (mayWrite !== undefined) {
+        // A request that is ended earlier waits in the socket, and goes out whenever that is ready.
+        onReady(request, () => {
+          if (mayWrite()) request.end(payload);
+          else {
+            isRefused = true;
+            request.destroy(named("NotAllowed", "Not sent: we may not write any more"));
+          }
+        });
+      }
       request.once("response", (response) => {
         if (this.#isSilent) {
           this.#isSilent = false;
@@ -253,13 +274,13 @@ class HttpConnection implements Connection {
       });
       // Stays for good: after the response an error comes here as well and must find a listener.
       request.on("error", (cause) => {
-        if (!limit.isAborted) this.#isSilent = true;
+        if (!limit.isAborted && !isRefused) this.#isSilent = true;
         resolve({
           error: limit.failure(method, path, cause),
-          onKeptSocket: request.reusedSocket && !limit.isOver,
+          onKeptSocket: request.reusedSocket && !limit.isOver && !isRefused,
         });
       });
-      request.end(payload);
+      if (mayWrite === undefined) request.end(payload);
     });
   }
 
@@ -403,6 +424,21 @@ function named(name: string, message: string): Error {
   const error = new Error(message);
   error.name = name;
   return error;
+}
+
+/** Calls `act` when what is written to the request goes to the kernel at once. */
+function onReady(request: http.ClientRequest, act: () => void): void {
+  request.once("socket", (socket) => {
+    if (isReady(socket)) act();
+    else socket.once(socket instanceof TLSSocket ? "secureConnect" : "connect", act);
+  });
+}
+
+function isReady(socket: Socket): boolean {
+  if (!(socket instanceof TLSSocket)) return !socket.connecting;
+  const protocol = socket.getProtocol();
+  // Before the end of the handshake.
+  return protocol !== null && protocol !== "unknown";
 }
 
 async function readAll(response: http.IncomingMessage, question: Question): Promise<string> {

@@ -3,6 +3,7 @@
 
 import type { Condition } from "../config/resources.ts";
 import type { Decision } from "./announce.ts";
+import type { ConditionReason } from "./condition-reasons.ts";
 import { L2_CONDITION, type ServiceFacts } from "./service.ts";
 
 export type ConditionChange =
@@ -31,6 +32,8 @@ export function conditionChange(
   return isOurs ? { kind: "remove" } : undefined;
 }
 
+const REASON: ConditionReason<typeof L2_CONDITION> = "nodeLabeledExcludeBalancers";
+
 /**
  * The body of a server-side apply of the status. All nodes write as one field manager, so that any
  * of them can take away what another has set.
@@ -44,7 +47,7 @@ export function conditionPatch(service: string, change: ConditionChange, now: st
           {
             type: L2_CONDITION,
             status: "False",
-            reason: "nodeLabeledExcludeBalancers",
+            reason: REASON,
             message: change.message,
             lastTransitionTime: now,
           },

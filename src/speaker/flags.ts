@@ -1,9 +1,9 @@
 // The flags of the speaker: MetalLB's where they mean something here, and our own.
 
 import type { Flags, Program } from "../flags.ts";
-import { LOG_LEVELS } from "../log.ts";
 import { DEFAULT_TIMINGS } from "../members/view.ts";
-import { STATE_PORT } from "./state.ts";
+import { HEALTH_PROBE_PORT } from "../ports.ts";
+import { PROGRAM_FLAGS } from "../program-flags.ts";
 
 export const SPEAKER = {
   name: "speaker",
@@ -16,29 +16,7 @@ export const SPEAKER = {
       env: "METALLB_NODE_NAME",
       help: "name of the Node this speaker runs on; required",
     },
-    namespace: {
-      type: "string",
-      default: undefined,
-      env: "METALLB_NAMESPACE",
-      help: "MetalLB's own namespace; default that of the service account",
-    },
-    podName: {
-      type: "string",
-      default: undefined,
-      env: "METALLB_POD_NAME",
-      help: "Pod this speaker runs in, which owns the status objects it writes",
-    },
-    kubeconfig: {
-      type: "string",
-      default: undefined,
-      env: "KUBECONFIG",
-      help: "how to reach the API server; default the service account of the Pod",
-    },
-    lbClass: {
-      type: "string",
-      default: "",
-      help: "announce Services of this loadBalancerClass only; empty: those without a class",
-    },
+    ...PROGRAM_FLAGS,
     ignoreExcludeLb: {
       type: "boolean",
       default: false,
@@ -62,22 +40,10 @@ export const SPEAKER = {
       choices: ["sockets", "vtysh"],
       help: "how to speak to FRR; sockets are far faster",
     },
-    logLevel: {
-      type: "string",
-      default: "info",
-      choices: LOG_LEVELS,
-      help: "what to log; FRR logs at the same level",
-    },
-    port: {
-      type: "number",
-      default: 7472,
-      min: 0,
-      max: 65535,
-      help: "port of /metrics on all addresses; 0: none",
-    },
+    logLevel: { ...PROGRAM_FLAGS.logLevel, help: "what to log; FRR logs at the same level" },
     healthProbePort: {
       type: "number",
-      default: STATE_PORT,
+      default: HEALTH_PROBE_PORT,
       min: 0,
       max: 65535,
       env: "METALLB_STATE_PORT",

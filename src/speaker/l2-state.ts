@@ -18,18 +18,16 @@ export type L2State =
     }
   | { readonly announced: false; readonly reason: SilenceReason; readonly message: string };
 
-export type SilenceReason =
-  | RefusalReason
-  /** Elected, and asking the others and the wire whether it is free. */
-  | "takingOver"
-  /** Elected, but somebody else answers. */
-  | "heldByOther"
-  /** This node may answer for nothing now. */
-  | "fenced"
-  /** Layer 2 does not work on this node. */
-  | "wireProblem"
-  /** None of the interfaces it is to be announced on exists here. */
-  | "noInterface";
+/** Why an elected node does not answer all the same; docs/reference/conditions.md is made from here. */
+export const SILENCE_REASONS = {
+  takingOver: "Elected, and asking the others and the network whether the address is free.",
+  heldByOther: "Elected, but another node still answers.",
+  fenced: "Elected, but this node may answer for nothing now: it is cut off, or not a member.",
+  wireProblem: "Layer 2 does not work on this node.",
+  noInterface: "None of the interfaces the advertisement names exists here.",
+} as const satisfies Readonly<Record<string, string>>;
+
+export type SilenceReason = RefusalReason | keyof typeof SILENCE_REASONS;
 
 /** Tells how it stands. */
 export function l2State(decision: Decision, wire: WireStatus): L2State {

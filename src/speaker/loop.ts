@@ -220,9 +220,10 @@ export function startSpeaker(options: SpeakerOptions): Speaker {
 
   function flush(self: NodeState, sinceMs: number): void {
     // Not before the list is complete: a speaker that knows of no other needs nobody's word.
-    if (arePeersDue) {
+    const speakerPods = arePeersDue ? watches.speakerPods() : undefined;
+    if (speakerPods !== undefined) {
       arePeersDue = false;
-      wire.setPeers(peersOf(watches.speakerPods()));
+      wire.setPeers(peersOf(speakerPods));
     }
     const before = inForce?.settings;
     const isConfigNew = isConfigDue;

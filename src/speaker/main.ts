@@ -11,7 +11,8 @@ import { parseExcluded } from "../l2/excluded.ts";
 import { createLogger } from "../log.ts";
 import { DEFAULT_TIMINGS } from "../members/view.ts";
 import { parseAddress } from "../net/address.ts";
-import { connectOrRefuse, ownNamespace, refuse } from "../startup.ts";
+import { secureServing } from "../serving/secure.ts";
+import { connectOrRefuse, orRefuse, ownNamespace, refuse } from "../startup.ts";
 import { SPEAKER } from "./flags.ts";
 import { startSpeaker } from "./loop.ts";
 import { frrLogLevel } from "./settings.ts";
@@ -28,6 +29,7 @@ const nodeName =
   flags.nodeName ?? refuse(PROGRAM, "Cannot start without --node-name or $METALLB_NODE_NAME");
 const namespace = ownNamespace(PROGRAM, flags.namespace);
 const connection = connectOrRefuse(PROGRAM, flags.kubeconfig);
+const secure = orRefuse(PROGRAM, () => secureServing({ program: PROGRAM, flags, connection, log }));
 const registry = new Registry();
 const templates = readTemplates(templatesFolder());
 
@@ -78,7 +80,7 @@ for (const name of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
 }
 
 const pages = {
-  registry,
+  registries: () => [registry],
   ready: speaker.waitingFor,
   // A loop that is stuck does not answer at all.
   healthy: () => [],
@@ -90,7 +92,7 @@ const servers = await Promise.all([
     port: flags.healthProbePort,
     routes: { "/state": speaker.state },
   }),
-  ...(flags.port === 0 ? [] : [startHttpServer({ ...pages, host: "", port: flags.port })]),
+  ...(flags.port === 0 ? [] : [startHttpServer({ ...pages, secure, host: "", port: flags.port })]),
 ]).catch((error: unknown) =>
   refuse(PROGRAM, error instanceof Error ? error.message : String(error)),
 );

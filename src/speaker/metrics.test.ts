@@ -112,6 +112,7 @@ describe("registerMetrics()", () => {
 
   for (const [name, value] of [
     ["metallb_bgp_announced_prefixes_total", 2],
+    ["metallb_bgp_sessions_established_total", 1],
     ["metallb_bgp_opens_sent", 1],
     ["metallb_bgp_opens_received", 1],
     ["metallb_bgp_notifications_sent", 0],
@@ -123,7 +124,7 @@ describe("registerMetrics()", () => {
     ["metallb_bgp_total_sent", 11],
     ["metallb_bgp_total_received", 4],
   ] as const) {
-    it(`has MetalLB's ${name}`, async () => {
+    it(`has ${name} by peer`, async () => {
       const [sample] = await samplesOf(name);
       assert.equal(sample, `${name}{${LEAF1}} ${value}`);
     });
@@ -164,7 +165,9 @@ describe("registerMetrics()", () => {
       const full = `metallb_frr_${name}_total`;
       assert.deepEqual(await samplesOf(full), [`${full} ${index + 1}`]);
     }
-    status = frrStatus({ connection: { kind: "waiting", reason: "gone" } });
+    assert.deepEqual(await samplesOf("metallb_frr_pending"), ["metallb_frr_pending 0"]);
+    status = frrStatus({ connection: { kind: "waiting", reason: "gone" }, pending: true });
+    assert.deepEqual(await samplesOf("metallb_frr_pending"), ["metallb_frr_pending 1"]);
     assert.deepEqual(await samplesOf("metallb_frr_connected"), ["metallb_frr_connected 0"]);
     assert.deepEqual(await samplesOf("metallb_bfd_session_up"), []);
   });

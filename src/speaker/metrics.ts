@@ -120,6 +120,11 @@ function registerBgp(registers: Registers, source: MetricsSource): void {
     help: "Number of prefixes currently being advertised on the BGP session.",
     ...collected(({ neighbor }) => neighbor?.sentPrefixes),
   });
+  new Counter({
+    name: "metallb_bgp_sessions_established_total",
+    help: "Times the BGP session came up, as FRR counts them since its start.",
+    ...collected(({ neighbor }) => neighbor?.establishedCount),
+  });
   for (const [name, help, key] of [
     ["opens_sent", "Number of BGP open messages sent.", "opensSent"],
     ["opens_received", "Number of BGP open messages received.", "opensReceived"],
@@ -185,6 +190,14 @@ function registerFrr(registers: Registers, { frr }: MetricsSource): void {
     registers,
     collect() {
       this.set(frr().connection.kind === "connected" ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: "metallb_frr_pending",
+    help: "1 if something desired has not been applied to FRR yet.",
+    registers,
+    collect() {
+      this.set(frr().pending ? 1 : 0);
     },
   });
   new Gauge({

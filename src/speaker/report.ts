@@ -9,6 +9,7 @@ import type { Logger } from "../log.ts";
 import type { MembershipSnapshot } from "../members/view.ts";
 import type { Decision } from "./announce.ts";
 import type { Transition } from "./desired.ts";
+import { EVENT_REASONS, type EventReason } from "./event-reasons.ts";
 import type { L2State } from "./l2-state.ts";
 import { findPeer, type Session, type SessionWatch, watchSessions } from "./sessions.ts";
 import { connectionText, formatFrrProblem } from "./state.ts";
@@ -71,8 +72,10 @@ export function createReporter(options: ReporterOptions): Reporter {
   let memberStates: ReadonlyMap<string, string> = new Map();
   let fenced: string | undefined;
 
-  const tell = (object: ObjectRef, type: Event["type"], reason: string, message: string) =>
-    emit({ object: referenceOf(object), type, reason, message });
+  const send = (object: Event["object"], reason: EventReason, message: string) =>
+    emit({ object, type: EVENT_REASONS[reason].type, reason, message });
+  const tell = (object: ObjectRef, reason: EventReason, message: string) =>
+    send(referenceOf(object), reason, message);
 
   return {
     transition({ key, service, before, after }) {
@@ -102,7 +105,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         log.error({ op: "setConfig", object: objectKey(problem.object) }, formatProblem(problem));
         if (toldByController.has(key)) continue;
         const message = `on node "${node}": ${problem.field}: ${problem.message}`;
-        tell(problem.object, "Warning", "ConfigurationError", message);
+        tell(problem.object, "ConfigurationError", message);
       }
       for (const [key, problem] of problems) {
         if (current.has(key)) continue;
@@ -119,7 +122,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         const object = objectOf("BGPPeer", report.peer.name);
         if (report.kind === "recovered") {
           const message = `session of node "${node}" is established`;
-          tell(object, "Normal", "sessionEstablished", message);
+          tell(object, "sessionEstablished", message);
           continue;
         }
         const { reason, downMs, peer } = report;
@@ -129,7 +132,7 @@ export function createReporter(options: ReporterOptions): Reporter {
           "BGP session does not come up",
         );
         const message = `session of node "${node}" does not come up: ${reason}`;
-        tell(object, "Warning", "sessionFailed", message);
+        tell(object, "sessionFailed", message);
       }
     },
 
@@ -189,7 +192,7 @@ export function createReporter(options: ReporterOptions): Reporter {
             "resetting BGP session",
           );
           const message = `node "${node}" resets the session: ${reason}`;
-          tell(objectOf("BGPPeer", peerName), "Warning", "sessionReset", message);
+          tell(objectOf("BGPPeer", peerName), "sessionReset", message);
           return;
         }
         case "drift":
@@ -203,7 +206,7 @@ export function createReporter(options: ReporterOptions): Reporter {
           const object = objectOfFrrProblem(event.problem);
           if (object === undefined) return;
           const message = `node "${node}": ${formatFrrProblem(event.problem)}`;
-          tell(object, "Warning", reasonOf(event.problem), message);
+          tell(object, reasonOf(event.problem), message);
           return;
         }
         case "problem-gone":
@@ -228,12 +231,12 @@ export function createReporter(options: ReporterOptions): Reporter {
     assigned(service, uid, protocol) {
       const message = `announcing from node "${node}" with protocol "${protocol}"`;
       const object = serviceReference(service, uid);
-      emit({ object, type: "Normal", reason: "nodeAssigned", message });
+      send(object, "nodeAssigned", message);
     },
 
     excluded(service, uid, message) {
       const object = serviceReference(service, uid);
-      emit({ object, type: "Warning", reason: "nodeLabeledExcludeBalancers", message });
+      send(object, "nodeLabeledExcludeBalancers", message);
     },
 
     l2Transition({ key, uid, decision, before, after }) {
@@ -251,7 +254,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         log.error({ event: "announceFailed", ...subject }, message);
         const text = `cannot announce from node "${node}" with protocol "layer2": ${message}`;
         const object = serviceReference(key, uid);
-        emit({ object, type: "Warning", reason: "announceFailed", message: text });
+        send(object, "announceFailed", text);
       }
       if (!before?.announced) return;
       const line = { event: "serviceWithdrawn", ...subject, reason, message };
@@ -309,7 +312,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       for (const problem of after.filter((one) => !before.includes(one))) {
         log.error({ event: "layer2Problem", node }, problem);
         const object = objectOf("ConfigurationState", configurationStateName(node));
-        tell(object, "Warning", "layer2Problem", `node "${node}": ${problem}`);
+        tell(object, "layer2Problem", `node "${node}": ${problem}`);
       }
       for (const problem of before.filter((one) => !after.includes(one))) {
         log.info({ event: "layer2Problem", node }, `no longer a problem: ${problem}`);
@@ -336,7 +339,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 }
 
-function reasonOf({ kind }: FrrProblem): string {
+function reasonOf({ kind }: FrrProblem): EventReason {
   return kind === "next-session" ? "nextSession" : "frrRefused";
 }
 

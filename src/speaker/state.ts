@@ -10,9 +10,6 @@ import type { Session } from "./sessions.ts";
 import type { WireStatus } from "./wire.ts";
 import { type WireState, wireState } from "./wire-state.ts";
 
-/** Where a speaker serves its state on loopback unless told otherwise. */
-export const STATE_PORT = 17472;
-
 export type SpeakerState = {
   readonly node: string;
   /** Empty: ready. */

@@ -6,6 +6,7 @@ import { formatProblem, type Problem } from "../config/problem.ts";
 import type { Condition } from "../config/resources.ts";
 import type { FrrProblem } from "../frr/status.ts";
 import type { Decision } from "./announce.ts";
+import type { ConditionReason } from "./condition-reasons.ts";
 import { formatFrrProblem } from "./state.ts";
 
 export const API_VERSION = "metallb.io/v1beta1";
@@ -224,17 +225,20 @@ export function configurationStatePatch(
   { result, errorSummary, since, l2Summary, l2Since }: WrittenReport,
 ): object {
   const isValid = result === "Valid";
+  const reason: ConditionReason<typeof CONDITION> = isValid ? "Reconciled" : "ConfigurationError";
   const condition: Condition = {
     type: CONDITION,
     status: isValid ? "True" : "False",
-    reason: isValid ? "Reconciled" : "ConfigurationError",
+    reason,
     message: errorSummary,
     lastTransitionTime: since,
   };
+  const l2Reason: ConditionReason<typeof L2_CONDITION> =
+    l2Summary === "" ? "Working" : "NotWorking";
   const l2Condition: Condition = {
     type: L2_CONDITION,
     status: l2Summary === "" ? "True" : "False",
-    reason: l2Summary === "" ? "Working" : "NotWorking",
+    reason: l2Reason,
     message: l2Summary,
     lastTransitionTime: l2Since,
   };

@@ -61,7 +61,7 @@ export type WatchesSink = {
   readonly slice: (change: Change<ServingSlice>) => void;
   /** A Node, our own among them. */
   readonly node: (change: Change<NodeState>) => void;
-  /** A Pod of a speaker; never told where membership is off. */
+  /** A Pod of a speaker, or that all are known now; never told where membership is off. */
   readonly speakerPod: () => void;
   /** Some object of the configuration is another. */
   readonly config: () => void;
@@ -80,8 +80,8 @@ export type Watches = {
   readonly resources: () => ConfigResources;
   /** What has not been listed yet or cannot be followed now, in words. */
   readonly waitingFor: () => readonly string[];
-  /** The Pods of speakers. */
-  readonly speakerPods: () => Iterable<SpeakerPod>;
+  /** The Pods of speakers, none where membership is off; undefined: not all are known yet. */
+  readonly speakerPods: () => Iterable<SpeakerPod> | undefined;
   readonly bgpStatuses: StatusIndex;
   /** Of all nodes. */
   readonly l2Statuses: StatusIndex;
@@ -102,6 +102,8 @@ export function startWatches(options: WatchesOptions): Watches {
   const { connection, namespace, nodeName, loadBalancerClass, sink, signal } = options;
   /** What decisions wait for. */
   const needed = new Map<string, Store<unknown> | undefined>();
+  /** What readiness waits for beside that: without it a part of the work is not done. */
+  const wanted = new Map<string, Store<unknown>>();
   let wasSynced = false;
   const tellSynced = () => {
     if (wasSynced || [...needed.values()].some((store) => store?.synced !== true)) return;
@@ -196,16 +198,20 @@ export function startWatches(options: WatchesOptions): Watches {
     isNeeded: true,
   });
   const { speakerSelector } = options;
+  const podsOfSpeakers = "Pods of the speakers";
   const speakerPods =
     speakerSelector === undefined
       ? undefined
-      : follow<SpeakerPod>("Pods of the speakers", {
+      : follow<SpeakerPod>(podsOfSpeakers, {
           path: `/api/v1/namespaces/${namespace}/pods`,
           labelSelector: speakerSelector,
           prune: (object) => pruneSpeakerPod(object as PodResource),
           onChange: sink.speakerPod,
-          isNeeded: true,
+          // Only Layer 2 asks who is alive: BGP does not wait.
+          isNeeded: false,
+          onSynced: sink.speakerPod,
         });
+  if (speakerPods !== undefined) wanted.set(podsOfSpeakers, speakerPods);
   follow<ServingSlice>("EndpointSlices", {
     path: "/apis/discovery.k8s.io/v1/endpointslices",
     labelSelector: `${SERVICE_LABEL},!service.kubernetes.io/headless`,
@@ -285,7 +291,7 @@ export function startWatches(options: WatchesOptions): Watches {
     }),
     waitingFor: () => {
       const reasons = new Set<string>();
-      for (const [what, store] of needed) {
+      for (const [what, store] of [...needed, ...wanted]) {
         const problem = problems.get(what);
         if (problem !== undefined) reasons.add(problem.replace(SILENCE, "$1"));
         else if (store?.synced !== true) reasons.add(`The list of ${what} is not complete yet`);
@@ -295,7 +301,10 @@ export function startWatches(options: WatchesOptions): Watches {
       }
       return [...reasons];
     },
-    speakerPods: () => speakerPods?.values() ?? [],
+    speakerPods: () => {
+      if (speakerPods === undefined) return [];
+      return speakerPods.synced ? speakerPods.values() : undefined;
+    },
     bgpStatuses,
     l2Statuses,
     configurationState: () => {

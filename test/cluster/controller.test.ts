@@ -21,7 +21,8 @@ describe("controller with a real API server", () => {
   let controller: ChildProcess | undefined;
 
   const start = () => {
-    const args = [MAIN, `--namespace=${NAMESPACE}`, "--port=0", "--log-level=error"];
+    const ports = ["--port=0", "--health-probe-port=0"];
+    const args = [MAIN, `--namespace=${NAMESPACE}`, ...ports, "--log-level=error"];
     const env = { ...process.env, KUBECONFIG: cluster.kubeconfigPath, NO_PROXY: "*" };
     controller = spawn(process.execPath, args, { env, stdio: "inherit" });
   };

@@ -95,6 +95,10 @@ export class FakeApiServer {
   readonly requests: RequestRecord[] = [];
   /** Bearer tokens that are accepted; undefined: anyone is. */
   tokens: readonly string[] | undefined;
+  /** Whose the bearer tokens are that a TokenReview knows. */
+  readonly users = new Map<string, string>();
+  /** Users whom a SubjectAccessReview allows whatever they want. */
+  readonly allowed = new Set<string>();
   /** Names such as "bgppeers.metallb.io" whose CRD is absent. */
   readonly absent = new Set<string>();
   readonly #host: string;
@@ -340,6 +344,11 @@ export class FakeApiServer {
       send(response, 200, '{"major":"1","minor":"36"}');
       return;
     }
+    const review = this.#review(request);
+    if (review !== undefined) {
+      send(response, 201, formatJson({ ...request.body, status: review }));
+      return;
+    }
     const target = targetOf(request.path);
     if (this.absent.has(`${target.plural}.${target.group}`)) throw notServed();
     const collection = this.#storage.collection(target.group, target.plural);
@@ -381,6 +390,22 @@ export class FakeApiServer {
         return;
       }
     }
+  }
+
+  /** The status of what is asked and not kept; undefined: it is no review. */
+  #review({ verb, path, body }: RequestRecord): Json {
+    if (verb !== "create") return undefined;
+    switch (path) {
+      case "/apis/authentication.k8s.io/v1/tokenreviews": {
+        const username = this.users.get(body.spec.token);
+        return username === undefined
+          ? { error: "token is unknown" }
+          : { authenticated: true, user: { username, groups: ["system:authenticated"] } };
+      }
+      case "/apis/authorization.k8s.io/v1/subjectaccessreviews":
+        return { allowed: this.allowed.has(body.spec.user) };
+    }
+    return undefined;
   }
 
   #list(collection: Collection, target: Target, query: RequestRecord["query"]): string {
