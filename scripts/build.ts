@@ -1,7 +1,8 @@
 // Bundles the programs into dist/ for the image: one file each, with the few parts of the
 // Kubernetes client that are used. Memory and speed are measured on these bundles.
 
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, globSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
 
 /**
@@ -32,41 +33,52 @@ const leaveOut: Plugin = {
   },
 };
 
-rmSync("dist", { recursive: true, force: true });
-await build({
-  entryPoints: {
-    controller: "src/controller/main.ts",
-    speaker: "src/speaker/main.ts",
-    "wire-thread": "src/speaker/wire-thread.ts",
-    metallb: "src/cli/main.ts",
-  },
-  outdir: "dist",
-  bundle: true,
-  platform: "node",
-  target: "node24",
-  format: "esm",
-  // Names stay for stack traces. Comments go: one letter beyond Latin-1 in them, and V8 keeps the
-  // whole source in memory with two octets a letter.
-  minifyWhitespace: true,
-  minifySyntax: true,
-  charset: "ascii",
-  sourcemap: true,
-  legalComments: "linked",
-  // Packages written in CommonJS call require(), which an ES module does not have.
-  banner: {
-    js: 'import { createRequire as createBundleRequire } from "node:module"; const require = createBundleRequire(import.meta.url);',
-  },
-  // It finds its binary beside itself.
-  external: ["koffi"],
-  plugins: [leaveOut],
-  logLevel: "warning",
-});
-cpSync("templates", "dist/templates", { recursive: true });
-// koffi's binary cannot be bundled; its sources are not wanted.
-const SOURCES = /\.(c|cc|hh|inc|S|asm|def|txt|md)$|\/(doc|vendor|lib)$/;
-for (const name of ["koffi", "@koromix"]) {
-  cpSync(`node_modules/${name}`, `dist/node_modules/${name}`, {
-    recursive: true,
-    filter: (path) => !SOURCES.test(path) || path.endsWith("LICENSE.txt"),
+/** What is left out of koffi's packages: sources, documents, and the binary for musl. */
+const UNUSED = /\.(c|cc|hh|inc|S|asm|def|txt|md|d\.ts)$|\/(cnoke\.cjs|doc|vendor|lib|musl_\w+)$/;
+
+/** Puts bundles, templates and the one package that cannot be bundled into `folder`, and removes older ones. */
+export async function buildPrograms(folder: string): Promise<void> {
+  // Not the folder: the image's root may be in it, and run.
+  for (const old of globSync(["*.js*", "templates", "node_modules"], { cwd: folder })) {
+    rmSync(join(folder, old), { recursive: true });
+  }
+  await build({
+    entryPoints: {
+      controller: "src/controller/main.ts",
+      speaker: "src/speaker/main.ts",
+      "wire-thread": "src/speaker/wire-thread.ts",
+      metallb: "src/cli/main.ts",
+    },
+    outdir: folder,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    // Names stay for stack traces. Comments go: one letter beyond Latin-1 in them, and V8 keeps the
+    // whole source in memory with two octets a letter.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    charset: "ascii",
+    sourcemap: true,
+    legalComments: "linked",
+    // Packages written in CommonJS call require(), which an ES module does not have.
+    banner: {
+      js: 'import { createRequire as createBundleRequire } from "node:module"; const require = createBundleRequire(import.meta.url);',
+    },
+    // It finds its binary beside itself.
+    external: ["koffi"],
+    plugins: [leaveOut],
+    logLevel: "warning",
   });
+  // The rest there are files for FRR itself.
+  for (const template of globSync("templates/*.hbs")) cpSync(template, join(folder, template));
+  // Its binary, which it looks for beside itself.
+  for (const name of ["koffi", "@koromix"]) {
+    cpSync(`node_modules/${name}`, join(folder, "node_modules", name), {
+      recursive: true,
+      filter: (path) => !UNUSED.test(path) || path.endsWith("LICENSE.txt"),
+    });
+  }
 }
+
+if (import.meta.main) await buildPrograms("dist");

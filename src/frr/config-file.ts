@@ -32,10 +32,13 @@ export class ConfigFile {
     }, DELAY_MS);
   }
 
-  /** Resolves when the write under way is done; starts no other. */
+  /** Writes what waits for its moment, and resolves when that is done. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
     await this.#writing;
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#write();
   }
 
   async #write(): Promise<void> {
