@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help demo test test-unit check fix build lab-up lab-down bench control-plane packages clean
+.PHONY: help demo test test-unit check fix build image-root image chart reference lab-up lab-down bench control-plane packages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,18 @@ fix: node_modules ## Format, and mend what the linter can mend
 build: node_modules ## Bundle the programs into dist/
 	node scripts/build.ts
 
+image-root: node_modules ## The image's file tree in a folder, to run from without an engine
+	node scripts/image-root.ts
+
+image: ## The image itself, with Docker (PLATFORM=linux/arm64: for another machine)
+	docker buildx build $(if $(PLATFORM),--platform $(PLATFORM)) --tag metallb-ts/metallb:$$(node -p 'require("./package.json").version') .
+
+chart: node_modules control-plane ## Render, lint and dry-run charts/metallb, and print what its roles allow (GENERATE=1: write what is made of it)
+	node scripts/chart.ts $(if $(GENERATE),generate,check)
+
+reference: node_modules ## Write docs/reference/ from the sources
+	node scripts/reference.ts
+
 lab-up: node_modules packages ## The lab of lab/containerlab.yml in network namespaces
 	node lab/netns/main.ts up --detach
 
@@ -38,7 +50,7 @@ lab-down: node_modules ## Take the lab down
 bench: node_modules packages control-plane build ## Speed and memory as tables, each beside a reference of the same run
 	node bench/main.ts
 
-control-plane: node_modules ## Find, build once or download etcd, kube-apiserver and kube-proxy for the tests
+control-plane: node_modules ## Find, build once or download etcd, Kubernetes, helm and what plays the kubelet, for the tests
 	node test/cluster/main.ts assets
 
 packages: ## Install the Debian packages the lab and the tests run

@@ -20,6 +20,8 @@ export const TOPOLOGY_PATH = fileURLToPath(new URL("../containerlab.yml", import
 export type LabOptions = {
   /** A containerlab topology; default lab/containerlab.yml. */
   readonly topologyPath?: string;
+  /** Leave out the FRR of node1, node2 and so on: it comes in Pods; default false. */
+  readonly bareNodes?: boolean;
   /** Ends the start; a lab that is up ends by `stop`. */
   readonly signal?: AbortSignal;
 };
@@ -34,7 +36,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   }
   const { signal, topologyPath = TOPOLOGY_PATH } = options;
   removeAbandonedLabs();
-  const topology = parseTopology(await readFile(topologyPath, "utf8"));
+  const whole = parseTopology(await readFile(topologyPath, "utf8"));
+  const topology = options.bareNodes ? withBareNodes(whole) : whole;
   signal?.throwIfAborted();
   const lab = new Lab(topology, dirname(topologyPath));
   const stop = () => void lab.stop();
@@ -285,6 +288,14 @@ export class LabNode {
       });
     });
   }
+}
+
+/** The same network, with nothing running on the cluster's nodes. */
+function withBareNodes(topology: Topology): Topology {
+  const nodes = topology.nodes.map((node) =>
+    /^node\d+$/.test(node.name) ? { ...node, runs: undefined, files: [] } : node,
+  );
+  return { ...topology, nodes };
 }
 
 /** As Promise.all, but nothing is still going on when it throws. */

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { assetsAtHand, findAssets, wantedVersion } from "./assets.ts";
-import { etcdRelease, kubernetesRelease, type Release } from "./download.ts";
+import { etcdRelease, helmRelease, kubernetesRelease, type Release } from "./download.ts";
 
 let folder: string;
 before(async () => {
@@ -33,10 +33,20 @@ async function environment(programs: Record<string, string>): Promise<NodeJS.Pro
   return { XDG_CACHE_HOME: await folderWith(), PATH: path };
 }
 
+/** Writes what -o names. */
+const WRITING_GO = `#!/bin/sh
+if [ "$1" = env ]; then echo go1.26.0; exit; fi
+while [ "$1" != -o ]; do shift; done
+echo binary >"$2"
+`;
 const OLD_GO = "#!/bin/sh\necho go1.22.3\n";
 const progress = () => {};
 /** Nothing listens there. */
-const nowhere = { kubernetes: "http://127.0.0.1:2", etcd: "http://127.0.0.1:2" };
+const nowhere = {
+  kubernetes: "http://127.0.0.1:2",
+  etcd: "http://127.0.0.1:2",
+  helm: "http://127.0.0.1:2",
+};
 
 describe("assetsAtHand()", () => {
   it("takes KUBEBUILDER_ASSETS and says which programs are absent from it", async () => {
@@ -91,9 +101,20 @@ echo binary >"$2"
     const options = { env, sites: nowhere, progress };
     const [one, two] = await Promise.all([findAssets(options), findAssets(options)]);
     assert.deepEqual(one, two);
-    assert.equal((await readFile(builds, "utf8")).trim(), "build\nbuild");
+    assert.equal(await readFile(builds, "utf8"), "build\n".repeat(4));
     assert.equal(await readFile(one.kubeProxy ?? "", "utf8"), "binary\n");
+    assert.equal(await readFile(one.nodeServer ?? "", "utf8"), "binary\n");
     assert.deepEqual(assetsAtHand(env), one);
+  });
+
+  it("builds one module again without the others", async () => {
+    const env = await environment({ go: WRITING_GO });
+    const options = { env, sites: nowhere, progress };
+    const { helm = "" } = await findAssets(options);
+    await rm(dirname(helm), { recursive: true });
+    const said: string[] = [];
+    await findAssets({ ...options, progress: (line) => said.push(line) });
+    assert.match(said.join("\n"), /^Building helm with Go.*\nhelm built: \S+$/);
   });
 
   it("shows what a build that fails said", async () => {
@@ -123,23 +144,30 @@ echo binary >"$2"
       await mkdir(join(tree, dirname(etcd.member ?? "")));
       await writeFile(join(tree, etcd.member ?? ""), "etcd itself");
       put(etcd, execFileSync("tar", ["-cz", "-C", tree, dirname(etcd.member ?? "")]));
+      const helm = helmRelease(site, wantedVersion("helm", "helm.sh/helm/v4"));
+      await mkdir(join(tree, dirname(helm.member ?? "")));
+      await writeFile(join(tree, helm.member ?? ""), "helm itself");
+      put(helm, execFileSync("tar", ["-cz", "-C", tree, dirname(helm.member ?? "")]));
       const kubernetes = wantedVersion("kubernetes", "k8s.io/kubernetes");
       for (const program of [
         "kube-apiserver",
         "kube-controller-manager",
         "kube-proxy",
+        "kube-scheduler",
         "kubectl",
       ]) {
         put(kubernetesRelease(site, kubernetes, program), program);
       }
 
       const env = await environment({ go: OLD_GO });
-      const sites = { kubernetes: site, etcd: site };
+      const sites = { kubernetes: site, etcd: site, helm: site };
       const assets = await findAssets({ env, sites, progress });
       assert.equal(await readFile(assets.etcd, "utf8"), "etcd itself");
       assert.equal(await readFile(assets.kubeProxy ?? "", "utf8"), "kube-proxy");
       assert.equal((await stat(assets.kubectl)).mode & 0o111, 0o111);
+      assert.equal(await readFile(assets.helm ?? "", "utf8"), "helm itself");
       assert.equal((await readdir(assets.folder)).length, 5);
+      assert.equal(assets.nodeServer, undefined);
       assert.deepEqual(assetsAtHand(env), assets);
     } finally {
       server.close();
@@ -151,5 +179,6 @@ describe("wantedVersion()", () => {
   it("reads the versions that are built", () => {
     assert.match(wantedVersion("kubernetes", "k8s.io/kubernetes"), /^v1\.\d+\.\d+$/);
     assert.match(wantedVersion("etcd", "go.etcd.io/etcd/server/v3"), /^v3\.\d+\.\d+$/);
+    assert.match(wantedVersion("helm", "helm.sh/helm/v4"), /^v4\.\d+\.\d+$/);
   });
 });

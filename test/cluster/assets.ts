@@ -1,9 +1,9 @@
-// Finds the programs of a real control plane: etcd, kube-apiserver, kube-controller-manager,
-// kube-proxy, kubectl. Builds them once per user with Go, or downloads them. Starts none of them.
+// Finds the programs of a real control plane and what tests use beside it: etcd, those of Kubernetes,
+// helm, node-server. Builds them once per user with Go, or downloads them. Starts none of them.
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -13,19 +13,26 @@ import { boundToUs } from "./daemon.ts";
 import {
   download,
   etcdRelease,
+  helmRelease,
   kubernetesRelease,
   RELEASE_SITES,
+  type Release,
   type ReleaseSites,
 } from "./download.ts";
 
 export type Assets = {
+  /** Of kube-apiserver and kubectl. */
   readonly folder: string;
   readonly etcd: string;
   readonly kubeApiserver: string;
   readonly kubectl: string;
-  /** Absent from the folders that KUBEBUILDER_ASSETS usually names. */
+  /** This one and those below are absent from the folders that KUBEBUILDER_ASSETS usually names. */
   readonly kubeControllerManager: string | undefined;
   readonly kubeProxy: string | undefined;
+  readonly kubeScheduler: string | undefined;
+  readonly helm: string | undefined;
+  /** Ours, in `binaries/node-server`: nobody but Go can provide it. */
+  readonly nodeServer: string | undefined;
 };
 
 export type FindOptions = {
@@ -36,8 +43,70 @@ export type FindOptions = {
   readonly sites?: ReleaseSites;
 };
 
-/** Everything that one `kubernetes` binary is, by the name it is called. */
-const FACES = ["kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl"] as const;
+type Module = {
+  /** The folder in `binaries/`, and the binary that it builds. */
+  readonly name: "etcd" | "kubernetes" | "helm" | "node-server";
+  /** The programs that it is, by the name it is called. */
+  readonly programs: readonly string[];
+  /** What the linker is told, so that they report the version they are. */
+  readonly versions: () => readonly string[];
+  readonly releases: (sites: ReleaseSites) => readonly Release[];
+  readonly usually: string;
+};
+
+const KUBERNETES_PROGRAMS = [
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-proxy",
+  "kube-scheduler",
+  "kubectl",
+] as const;
+
+const ETCD: Module = {
+  name: "etcd",
+  programs: ["etcd"],
+  versions: () => [],
+  releases: ({ etcd }) => [etcdRelease(etcd, wantedVersion("etcd", "go.etcd.io/etcd/server/v3"))],
+  usually: "under a minute",
+};
+
+const KUBERNETES: Module = {
+  name: "kubernetes",
+  programs: KUBERNETES_PROGRAMS,
+  // Without a version kubectl and others report one that nobody can parse.
+  versions: () =>
+    ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].map(
+      (path) => `-X ${path}.gitVersion=${wantedVersion("kubernetes", "k8s.io/kubernetes")}`,
+    ),
+  releases: ({ kubernetes }) => {
+    const version = wantedVersion("kubernetes", "k8s.io/kubernetes");
+    return KUBERNETES_PROGRAMS.map((name) => kubernetesRelease(kubernetes, version, name));
+  },
+  usually: "about five minutes on two cores",
+};
+
+const HELM: Module = {
+  name: "helm",
+  programs: ["helm"],
+  versions: () => [
+    `-X helm.sh/helm/v4/internal/version.version=${wantedVersion("helm", "helm.sh/helm/v4")}`,
+  ],
+  releases: ({ helm }) => [helmRelease(helm, wantedVersion("helm", "helm.sh/helm/v4"))],
+  usually: "under three minutes",
+};
+
+const NODE_SERVER: Module = {
+  name: "node-server",
+  programs: ["node-server"],
+  versions: () => [],
+  releases: () => [],
+  usually: "under a minute",
+};
+
+/** Without these there is no control plane; the others are for some tests only. */
+const NEEDED = [ETCD, KUBERNETES];
+const MODULES = [...NEEDED, HELM, NODE_SERVER];
+
 const BINARIES = fileURLToPath(new URL("./binaries/", import.meta.url));
 const OLDEST_GO = { major: 1, minor: 26 };
 const TICK_MS = 10_000;
@@ -48,40 +117,69 @@ export function assetsAtHand(env: NodeJS.ProcessEnv = process.env): Assets | und
   if (given) {
     const needed = ["etcd", "kube-apiserver", "kubectl"];
     const missing = needed.filter((name) => !existsSync(join(given, name)));
-    if (missing.length === 0) return assetsIn(resolve(given));
+    if (missing.length === 0) return assetsIn(() => resolve(given));
     throw new Error(`Cannot use KUBEBUILDER_ASSETS ${given}: it has no ${missing.join(", no ")}`);
   }
-  const cached = cacheFolder(env);
-  return existsSync(cached) ? assetsIn(cached) : undefined;
+  const cached = NEEDED.every((module) => existsSync(cacheFolder(module, env)));
+  return cached ? assetsInCache(env) : undefined;
 }
 
 /**
- * The programs: at hand, else built with Go, which takes about five minutes, else downloaded; an
- * Error that says what to provide.
+ * The programs: at hand, else built with Go, which takes about eight minutes for all, else
+ * downloaded; an Error that says what to provide if there is no control plane then.
  */
 export async function findAssets(options: FindOptions = {}): Promise<Assets> {
   const { env = process.env, progress = toStandardError, sites = RELEASE_SITES } = options;
-  const atHand = assetsAtHand(env);
-  if (atHand) return atHand;
+  if (env["KUBEBUILDER_ASSETS"]) {
+    const given = assetsAtHand(env);
+    if (given !== undefined) return given;
+  }
+  for (const module of MODULES) {
+    const obstacles = await provide(module, { env, progress, sites });
+    if (obstacles.length === 0) continue;
+    const lines = obstacles.map((obstacle) => `  ${obstacle}`);
+    if (!NEEDED.includes(module)) {
+      progress([`Cannot find ${module.name}, which some tests want`, ...lines].join("\n"));
+      continue;
+    }
+    throw new Error(
+      [
+        "Cannot find etcd, kube-apiserver and kubectl",
+        ...lines,
+        "Provide one of these:",
+        "  KUBEBUILDER_ASSETS naming a folder that holds them (setup-envtest makes one)",
+        `  Go ${OLDEST_GO.major}.${OLDEST_GO.minor} or newer on PATH, to build them once`,
+        `  a way to ${sites.kubernetes} and ${sites.etcd}, to download them once`,
+      ].join("\n"),
+    );
+  }
+  return assetsInCache(env);
+}
 
-  const target = cacheFolder(env);
+/** Builds or downloads the module into the cache; returns why it could not, nothing if it is there. */
+async function provide(
+  module: Module,
+  { env, progress, sites }: Required<FindOptions>,
+): Promise<readonly string[]> {
+  const target = cacheFolder(module, env);
+  if (existsSync(target)) return [];
   await mkdir(dirname(target), { recursive: true });
   const lock = await takeLock(`${target}.lock`, progress);
   const obstacles: string[] = [];
   try {
-    // Another run may have made them while this one waited for the lock.
-    if (existsSync(target)) return assetsIn(target);
+    // Another run may have made it while this one waited for the lock.
+    if (existsSync(target)) return [];
     await removeHalfDone(target);
     for (const [done, make] of [
-      ["built", (folder: string) => buildInto(folder, env, progress)],
-      ["downloaded", (folder: string) => downloadInto(folder, sites, progress)],
+      ["built", (folder: string) => buildInto(folder, module, env, progress)],
+      ["downloaded", (folder: string) => downloadInto(folder, module, sites, progress)],
     ] as const) {
       const halfDone = await mkdtemp(`${target}.half-`);
       try {
         await make(halfDone);
         await rename(halfDone, target);
-        progress(`Control plane ${done}: ${target}`);
-        return assetsIn(target);
+        progress(`${module.name} ${done}: ${target}`);
+        return [];
       } catch (error) {
         obstacles.push(`cannot be ${done}: ${error instanceof Error ? error.message : error}`);
         await rm(halfDone, { recursive: true, force: true });
@@ -90,87 +188,84 @@ export async function findAssets(options: FindOptions = {}): Promise<Assets> {
   } finally {
     lock.release();
   }
-  throw new Error(
-    [
-      "Cannot find etcd, kube-apiserver and kubectl",
-      ...obstacles.map((obstacle) => `  ${obstacle}`),
-      "Provide one of these:",
-      "  KUBEBUILDER_ASSETS naming a folder that holds them (setup-envtest makes one)",
-      `  Go ${OLDEST_GO.major}.${OLDEST_GO.minor} or newer on PATH, to build them once`,
-      `  a way to ${sites.kubernetes} and ${sites.etcd}, to download them once`,
-    ].join("\n"),
-  );
+  return obstacles;
 }
 
 /** The version of `module` that the go.mod of the folder `binaries/<name>` asks for. */
-export function wantedVersion(name: "kubernetes" | "etcd", module: string): string {
+export function wantedVersion(name: Module["name"], module: string): string {
   const text = readFileSync(join(BINARIES, name, "go.mod"), "utf8");
   const version = new RegExp(`^(?:require|\\t) ?${module} (v\\S+)`, "m").exec(text)?.[1];
   if (version === undefined) throw new Error(`Cannot read ${name}/go.mod: no line for ${module}`);
   return version;
 }
 
-function assetsIn(folder: string): Assets {
-  const optional = (name: string) =>
-    existsSync(join(folder, name)) ? join(folder, name) : undefined;
+function assetsInCache(env: NodeJS.ProcessEnv): Assets {
+  return assetsIn((module) => cacheFolder(module, env));
+}
+
+function assetsIn(folderOf: (module: Module) => string): Assets {
+  const path = (module: Module, program: string) => join(folderOf(module), program);
+  const optional = (module: Module, program: string) =>
+    existsSync(path(module, program)) ? path(module, program) : undefined;
   return {
-    folder,
-    etcd: join(folder, "etcd"),
-    kubeApiserver: join(folder, "kube-apiserver"),
-    kubectl: join(folder, "kubectl"),
-    kubeControllerManager: optional("kube-controller-manager"),
-    kubeProxy: optional("kube-proxy"),
+    folder: folderOf(KUBERNETES),
+    etcd: path(ETCD, "etcd"),
+    kubeApiserver: path(KUBERNETES, "kube-apiserver"),
+    kubectl: path(KUBERNETES, "kubectl"),
+    kubeControllerManager: optional(KUBERNETES, "kube-controller-manager"),
+    kubeProxy: optional(KUBERNETES, "kube-proxy"),
+    kubeScheduler: optional(KUBERNETES, "kube-scheduler"),
+    helm: optional(HELM, "helm"),
+    nodeServer: optional(NODE_SERVER, "node-server"),
   };
 }
 
 /** Named after everything it is made of, so that a changed version is another folder. */
-function cacheFolder(env: NodeJS.ProcessEnv): string {
+function cacheFolder({ name }: Module, env: NodeJS.ProcessEnv): string {
   const hash = createHash("sha256");
-  for (const module of ["kubernetes", "etcd"]) {
-    for (const file of ["go.mod", "go.sum", "main.go"]) {
-      hash.update(readFileSync(join(BINARIES, module, file)));
-    }
+  const sources = join(BINARIES, name);
+  for (const file of readdirSync(sources).sort()) {
+    hash.update(`${file}\n`).update(readFileSync(join(sources, file)));
   }
   const cache = env["XDG_CACHE_HOME"] || join(env["HOME"] || homedir(), ".cache");
-  return join(cache, "metallb-ts", `control-plane-${hash.digest("hex").slice(0, 16)}`);
+  return join(cache, "metallb-ts", `${name}-${hash.digest("hex").slice(0, 16)}`);
 }
 
-async function buildInto(folder: string, env: NodeJS.ProcessEnv, progress: Progress) {
+async function buildInto(
+  folder: string,
+  { name, programs, versions, usually }: Module,
+  env: NodeJS.ProcessEnv,
+  progress: Progress,
+) {
   await requireGo(env);
-  const kubernetes = wantedVersion("kubernetes", "k8s.io/kubernetes");
-  // Without a version kubectl and others report one that nobody can parse.
-  const versionFlags = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].map(
-    (path) => `-X ${path}.gitVersion=${kubernetes}`,
-  );
   // Here rather than in the system's folder, so that nothing of a killed build stays.
   const temporary = join(folder, "go-tmp");
   await mkdir(temporary);
-  const build = async (module: string, flags: readonly string[], usually: string) => {
-    const [command, ...args] = boundToUs("go", [
-      ...["build", "-trimpath", "-buildvcs=false", "-mod=readonly"],
-      `-ldflags=${["-s", "-w", ...flags].join(" ")}`,
-      ...["-o", join(folder, module), "."],
-    ]);
-    const child = spawn(command, args, {
-      cwd: join(BINARIES, module),
-      env: { ...env, CGO_ENABLED: "0", GOTMPDIR: temporary },
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    await finished(child, `Building ${module} with Go, once (usually ${usually})`, progress);
-  };
-  await build("etcd", [], "under a minute");
-  await build("kubernetes", versionFlags, "about five minutes on two cores");
+  const [command, ...args] = boundToUs("go", [
+    ...["build", "-trimpath", "-buildvcs=false", "-mod=readonly"],
+    `-ldflags=${["-s", "-w", ...versions()].join(" ")}`,
+    ...["-o", join(folder, name), "."],
+  ]);
+  const child = spawn(command, args, {
+    cwd: join(BINARIES, name),
+    env: { ...env, CGO_ENABLED: "0", GOTMPDIR: temporary },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  await finished(child, `Building ${name} with Go, once (usually ${usually})`, progress);
   await rm(temporary, { recursive: true, force: true });
-  for (const face of FACES) await symlink("kubernetes", join(folder, face));
+  for (const program of programs.filter((p) => p !== name)) {
+    await symlink(name, join(folder, program));
+  }
 }
 
-async function downloadInto(folder: string, sites: ReleaseSites, progress: Progress) {
-  const etcd = wantedVersion("etcd", "go.etcd.io/etcd/server/v3");
-  const kubernetes = wantedVersion("kubernetes", "k8s.io/kubernetes");
-  for (const release of [
-    etcdRelease(sites.etcd, etcd),
-    ...FACES.map((face) => kubernetesRelease(sites.kubernetes, kubernetes, face)),
-  ]) {
+async function downloadInto(
+  folder: string,
+  { name, releases }: Module,
+  sites: ReleaseSites,
+  progress: Progress,
+) {
+  if (releases(sites).length === 0) throw new Error(`nobody releases ${name}`);
+  for (const release of releases(sites)) {
     progress(`Downloading ${release.url}, once`);
     await download(release, folder);
   }
@@ -181,7 +276,7 @@ async function requireGo(env: NodeJS.ProcessEnv): Promise<void> {
   let found: string;
   try {
     // In the module's folder, where a Go that may fetch a newer toolchain says which it would use.
-    const cwd = join(BINARIES, "kubernetes");
+    const cwd = join(BINARIES, KUBERNETES.name);
     const { stdout } = await promisify(execFile)("go", ["env", "GOVERSION"], { cwd, env });
     found = stdout.trim();
   } catch (cause) {

@@ -1,6 +1,6 @@
 // A real control plane for one suite: etcd, kube-apiserver and, if wanted, kube-controller-manager,
-// on loopback or inside a network namespace. There is no kubelet and no scheduler: objects.ts makes
-// Nodes and Pods by hand.
+// on loopback or inside a network namespace. Nodes and Pods are made by hand with objects.ts, or run by
+// kubelet.ts with the scheduler and the controllers of workloads.
 
 import { execFile } from "node:child_process";
 import { generateKeyPairSync, randomBytes, randomInt } from "node:crypto";
@@ -9,11 +9,12 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Assets, findAssets } from "./assets.ts";
+import { AUDIT_POLICY, type AuditedRequest, readAuditLog } from "./audit.ts";
 import { boundToUs, Daemon } from "./daemon.ts";
 import { eventually, GiveUp } from "./eventually.ts";
 import { hireJanitor, type Janitor } from "./janitor.ts";
 import { startRelay } from "./relay.ts";
-import { type Json, type Method, Requester, type RequestOptions } from "./request.ts";
+import { type Json, type Method, Requester, type RequestOptions, type Watch } from "./request.ts";
 
 export type ClusterOptions = {
   /** Run inside this network namespace; `bindAddress` is then an address in it. */
@@ -25,8 +26,23 @@ export type ClusterOptions = {
    * accounts; default false.
    */
   readonly controllers?: boolean;
+  /**
+   * Run also the scheduler, the controllers of Deployments, DaemonSets and PodDisruptionBudgets, and
+   * the admission that gives Pods the token of their service account; default false. kubelet.ts then
+   * runs the Pods.
+   */
+  readonly workloads?: boolean;
+  /** Note every request, for `audit()`; default false. */
+  readonly audit?: boolean;
   /** Keep the daemons' logs here; by default they go with the cluster. */
   readonly logFolder?: string;
+};
+
+export type ToolOptions = {
+  /** Given to standard input; default nothing. */
+  readonly input?: string;
+  /** Default the administrator's. */
+  readonly kubeconfig?: string;
 };
 
 export type ServiceAccount = { readonly namespace: string; readonly name: string };
@@ -122,13 +138,16 @@ export class Cluster {
     this.#url = netns === undefined ? this.nodeUrl : await this.#startRelay(netns);
     await this.startApiServer();
     await this.#writeKubeconfig("kubeconfig", {});
-    if (this.#options.controllers) await this.#startControllers();
+    const { controllers, workloads } = this.#options;
+    if (controllers || workloads) await this.#startControllers();
+    if (workloads) await this.#startScheduler();
   }
 
   /** Starts the API server again after `stopApiServer`: same port, same data. */
   async startApiServer(): Promise<void> {
     const certificates = join(this.#folder, "certificates");
     const loopback = this.#options.netns === undefined;
+    const { workloads, audit } = this.#options;
     const anyAddress = this.#bindAddress.includes(":") ? "::" : "0.0.0.0";
     this.#apiServer = this.startDaemon("kube-apiserver", this.assets.kubeApiserver, [
       `--etcd-servers=${this.#etcdUrl}`,
@@ -145,9 +164,18 @@ export class Cluster {
       "--authorization-mode=RBAC",
       `--token-auth-file=${join(this.#folder, "tokens.csv")}`,
       "--allow-privileged",
-      // The one would refuse Pods as long as nothing makes the accounts called default; the other
-      // gives new Nodes a taint that nothing here would take away.
-      "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
+      // By default it would take the Hostname, a name that nothing here resolves.
+      "--kubelet-preferred-address-types=InternalIP",
+      ...(audit
+        ? [
+            `--audit-policy-file=${await this.writeFile("audit-policy.json", AUDIT_POLICY)}`,
+            `--audit-log-path=${this.#auditLogPath}`,
+            "--audit-log-maxsize=1000000",
+          ]
+        : []),
+      // The one gives new Nodes a taint that nothing here would take away; the other would refuse Pods
+      // as long as nothing makes the accounts called default.
+      `--disable-admission-plugins=TaintNodesByCondition${workloads ? "" : ",ServiceAccount"}`,
     ]);
     await this.#untilServing(this.#apiServer, join(certificates, "apiserver.crt"));
   }
@@ -174,10 +202,35 @@ export class Cluster {
     return this.#requester.json(method, path, body, options);
   }
 
+  /** The objects of a collection, now and as they change; calls `onChange` after every change. */
+  watch(path: string, onChange: () => void): Watch {
+    if (!this.#requester) throw new Error("Cannot watch: the API server never served");
+    return this.#requester.watch(path, onChange);
+  }
+
+  /** Every request so far that is not just beginning; only with the option `audit`. */
+  audit(): Promise<readonly AuditedRequest[]> {
+    if (!this.#options.audit) throw new Error("Cannot read the audit log: want option audit");
+    return readAuditLog(this.#auditLogPath);
+  }
+
   /** Standard output of kubectl, run as the administrator; its standard error is in the Error. */
-  kubectl(
+  kubectl(args: readonly string[], options: ToolOptions = {}): Promise<string> {
+    return this.#runTool("kubectl", this.assets.kubectl, args, options);
+  }
+
+  /** Standard output of helm, run as the administrator; its standard error is in the Error. */
+  helm(args: readonly string[], options: ToolOptions = {}): Promise<string> {
+    const { helm } = this.assets;
+    if (helm === undefined) throw new Error("Cannot run helm: want Go to build it");
+    return this.#runTool("helm", helm, args, options);
+  }
+
+  #runTool(
+    name: string,
+    program: string,
     args: readonly string[],
-    { input = "", kubeconfig = this.kubeconfigPath }: { input?: string; kubeconfig?: string } = {},
+    { input = "", kubeconfig = this.kubeconfigPath }: ToolOptions,
   ): Promise<string> {
     const env = {
       ...process.env,
@@ -185,16 +238,19 @@ export class Cluster {
       KUBERC: "off",
       // Else what it learnt of one cluster is believed of the next one on the same port.
       KUBECACHEDIR: join(this.#folder, "kubectl-cache"),
+      HELM_CACHE_HOME: join(this.#folder, "helm-cache"),
+      HELM_CONFIG_HOME: join(this.#folder, "helm-config"),
+      HELM_DATA_HOME: join(this.#folder, "helm-data"),
       NO_PROXY: "*",
     };
     return new Promise((resolve, reject) => {
       const options = { env, maxBuffer: 1 << 28 };
-      const [command, ...rest] = boundToUs(this.assets.kubectl, args);
+      const [command, ...rest] = boundToUs(program, args);
       const child = execFile(command, rest, options, (cause, stdout, stderr) => {
         if (!cause) resolve(stdout);
         else {
           const why = stderr.trim() || cause.message;
-          reject(new Error(`Cannot run kubectl ${args.join(" ")}: ${why}`, { cause }));
+          reject(new Error(`Cannot run ${name} ${args.join(" ")}: ${why}`, { cause }));
         }
       });
       // It may end without having read everything.
@@ -240,6 +296,10 @@ export class Cluster {
 
   get #signingKeyPath(): string {
     return join(this.#folder, SIGNING_KEY);
+  }
+
+  get #auditLogPath(): string {
+    return join(this.#folder, "audit.log");
   }
 
   #logPath(name: string): string {
@@ -320,19 +380,31 @@ export class Cluster {
   }
 
   async #startControllers(): Promise<void> {
-    const command = this.assets.kubeControllerManager;
-    if (command === undefined) {
-      throw new Error(`Cannot run kube-controller-manager: ${this.assets.folder} holds none`);
-    }
     const kubeconfig = await this.writeKubeconfig({ forNodes: true });
-    this.startDaemon("kube-controller-manager", command, [
+    const { workloads } = this.#options;
+    this.#startOptional("kube-controller-manager", this.assets.kubeControllerManager, [
       `--kubeconfig=${kubeconfig}`,
-      `--controllers=${CONTROLLERS.join(",")}`,
+      `--controllers=${[...CONTROLLERS, ...(workloads ? WORKLOAD_CONTROLLERS : [])].join(",")}`,
       "--leader-elect=false",
       // Serves nothing, so takes no port.
       "--secure-port=0",
       `--service-account-private-key-file=${this.#signingKeyPath}`,
+      `--root-ca-file=${await this.writeFile("ca.crt", this.#ca)}`,
     ]);
+  }
+
+  async #startScheduler(): Promise<void> {
+    const kubeconfig = await this.writeKubeconfig({ forNodes: true });
+    this.#startOptional("kube-scheduler", this.assets.kubeScheduler, [
+      `--kubeconfig=${kubeconfig}`,
+      "--leader-elect=false",
+      "--secure-port=0",
+    ]);
+  }
+
+  #startOptional(name: string, command: string | undefined, args: readonly string[]): Daemon {
+    if (command !== undefined) return this.startDaemon(name, command, args);
+    throw new Error(`Cannot run ${name}: ${this.assets.folder} holds none`);
   }
 }
 
@@ -342,6 +414,13 @@ const CONTROLLERS = [
   "garbage-collector-controller",
   "namespace-controller",
   "serviceaccount-controller",
+];
+const WORKLOAD_CONTROLLERS = [
+  "daemonset-controller",
+  "deployment-controller",
+  "disruption-controller",
+  "replicaset-controller",
+  "root-ca-certificate-publisher-controller",
 ];
 
 /** Another process was quicker to take the port. */

@@ -12,11 +12,12 @@ import {
   checksumFor,
   download,
   etcdRelease,
+  helmRelease,
   kubernetesRelease,
   RELEASE_SITES,
 } from "./download.ts";
 
-describe("kubernetesRelease() and etcdRelease()", () => {
+describe("kubernetesRelease(), etcdRelease() and helmRelease()", () => {
   it("name the files of the official sites", () => {
     const kubectl = kubernetesRelease(RELEASE_SITES.kubernetes, "v1.36.3", "kubectl");
     assert.match(
@@ -28,6 +29,9 @@ describe("kubernetesRelease() and etcdRelease()", () => {
     const base = "https://github.com/etcd-io/etcd/releases/download/v3.6.15";
     assert.match(etcd.url, new RegExp(`^${base}/etcd-v3\\.6\\.15-linux-(amd64|arm64)\\.tar\\.gz$`));
     assert.equal(etcd.checksumUrl, `${base}/SHA256SUMS`);
+    const helm = helmRelease(RELEASE_SITES.helm, "v4.3.1");
+    assert.match(helm.url, /^https:\/\/get\.helm\.sh\/helm-v4\.3\.1-linux-(amd64|arm64)\.tar\.gz$/);
+    assert.equal(helm.checksumUrl, `${helm.url}.sha256sum`);
   });
 });
 

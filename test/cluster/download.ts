@@ -1,5 +1,5 @@
 // Downloads released programs and believes none whose checksum differs from the published one.
-// Knows the layout of the release sites of Kubernetes and etcd.
+// Knows the layout of the release sites of Kubernetes, etcd and helm.
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -19,11 +19,16 @@ export type Release = {
   readonly program: string;
 };
 
-export type ReleaseSites = { readonly kubernetes: string; readonly etcd: string };
+export type ReleaseSites = {
+  readonly kubernetes: string;
+  readonly etcd: string;
+  readonly helm: string;
+};
 
 export const RELEASE_SITES: ReleaseSites = {
   kubernetes: "https://dl.k8s.io",
   etcd: "https://github.com/etcd-io/etcd/releases/download",
+  helm: "https://get.helm.sh",
 };
 
 export function kubernetesRelease(site: string, version: string, program: string): Release {
@@ -39,6 +44,18 @@ export function etcdRelease(site: string, version: string): Release {
     algorithm: "sha256",
     member: `${name}/etcd`,
     program: "etcd",
+  };
+}
+
+export function helmRelease(site: string, version: string): Release {
+  const platform = goPlatform().join("-");
+  const url = `${site}/helm-${version}-${platform}.tar.gz`;
+  return {
+    url,
+    checksumUrl: `${url}.sha256sum`,
+    algorithm: "sha256",
+    member: `${platform}/helm`,
+    program: "helm",
   };
 }
 
@@ -94,7 +111,7 @@ async function get(url: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** This machine in Go's words, as both sites use them. */
+/** This machine in Go's words, as all sites use them. */
 function goPlatform(): [string, string] {
   const architecture = arch();
   return [platform(), architecture === "x64" ? "amd64" : architecture];

@@ -5,7 +5,8 @@ import { findAssets } from "./assets.ts";
 import { startCluster } from "./cluster.ts";
 
 const USAGE = `Usage: node test/cluster/main.ts COMMAND
-  assets   find or build the programs (once, about five minutes) and print their folder
+  assets   find or build the programs (once, about eight minutes) and print the folder of
+           kube-apiserver and kubectl
   up       run a fresh control plane until Ctrl-C and print its kubeconfig
            --netns NAME --bind-address ADDRESS   inside a network namespace
            --log-folder PATH                     keep the logs of its daemons

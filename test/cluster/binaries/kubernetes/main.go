@@ -15,6 +15,7 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 )
 
 func main() {
@@ -22,12 +23,13 @@ func main() {
 		"kube-apiserver":          apiserver.NewAPIServerCommand,
 		"kube-controller-manager": controllermanager.NewControllerManagerCommand,
 		"kube-proxy":              proxy.NewProxyCommand,
+		"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 		"kubectl":                 kubectl.NewDefaultKubectlCommand,
 	}
 	name := filepath.Base(os.Args[0])
 	command, known := commands[name]
 	if !known {
-		fmt.Fprintf(os.Stderr, "%s: call this binary kube-apiserver, kube-controller-manager, kube-proxy or kubectl\n", name)
+		fmt.Fprintf(os.Stderr, "%s: call this binary kube-apiserver, kube-controller-manager, kube-proxy, kube-scheduler or kubectl\n", name)
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(command()))
