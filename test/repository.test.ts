@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, it } from "node:test";
+import { parse } from "yaml";
 
 const DOCUMENTS = ["*.md", "docs/**/*.md", "lab/**/*.md"].flatMap((glob) => globSync(glob));
 const SOURCES = ["src", "test", "lab", "bench", "scripts"].flatMap((folder) =>
@@ -37,7 +38,7 @@ describe("sources", () => {
   });
 
   it("that are doubles say so in their first line", () => {
-    const doubles = globSync("test/fakes/*.ts");
+    const doubles = globSync("{test/fakes/*,test/cluster/kubelet/kubelet}.ts");
     assert.notEqual(doubles.length, 0);
     const silent = doubles.filter((path) => {
       const [first = ""] = readFileSync(path, "utf8").split("\n", 1);
@@ -55,6 +56,16 @@ describe("package.json", () => {
     const decision = readFileSync("docs/decisions/0002-libraries.md", "utf8");
     const reasons = [...decision.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = ""]) => name);
     assert.deepEqual(Object.keys(dependencies).sort(), reasons.sort());
+  });
+
+  it("has the version of the chart, of its part with the kinds, and of the image", () => {
+    const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+    const chart = parse(readFileSync("charts/metallb/Chart.yaml", "utf8"));
+    const kinds = parse(readFileSync("charts/metallb/charts/crds/Chart.yaml", "utf8"));
+    assert.deepEqual(
+      [chart.version, chart.appVersion, chart.dependencies[0].version, kinds.version],
+      [version, version, version, version],
+    );
   });
 
   it("has exact versions", () => {
