@@ -8,7 +8,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Ajv, type ValidateFunction } from "ajv";
 import { parseAllDocuments } from "yaml";
-import { type ConfigResources, parseConfig } from "../src/config/config.ts";
+import { type ConfigResources, type NodeFacts, parseConfig } from "../src/config/config.ts";
 import type { Problem } from "../src/config/problem.ts";
 import type {
   BFDProfileResource,
@@ -20,6 +20,7 @@ import type {
   LabelSelectorResource,
 } from "../src/config/resources.ts";
 import { type Kind, objectOf, RULES } from "./crd-rules.ts";
+import { manifestsIn } from "./guide-manifests.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -233,12 +234,12 @@ const LISTS: Readonly<Record<Kind | "Secret" | "Namespace", keyof ConfigResource
 };
 
 /** What src/config has against the objects, all together. */
-function problemsOf(documents: readonly Document[]): readonly Problem[] {
+function problemsOf(documents: readonly Document[], node?: NodeFacts): readonly Problem[] {
   const resources: Record<string, Document> = { extras: "" };
   for (const [kind, list] of Object.entries(LISTS)) {
     resources[list] = documents.filter((document) => document.kind === kind);
   }
-  const options = { node: undefined, accepted: new Map() };
+  const options = { node, accepted: new Map() };
   return parseConfig(resources as ConfigResources, options).problems;
 }
 
@@ -306,6 +307,39 @@ describe("config/samples/", () => {
       }
       assert.deepEqual(problemsOf(documents), []);
     });
+  }
+});
+
+describe("docs/", () => {
+  /** A node that the guides' selectors mean. */
+  const NODE: NodeFacts = {
+    name: "worker-1",
+    labels: { "kubernetes.io/hostname": "worker-1", "topology.kubernetes.io/zone": "rack-1" },
+  };
+  for (const file of globSync(`${ROOT}/docs/*.md`).sort()) {
+    const blocks = manifestsIn(file);
+    if (blocks.length === 0) continue;
+    it(`${file.slice(ROOT.length)} holds manifests that are accepted one after another`, () => {
+      // As `kubectl apply` does, a later one replaces an earlier one of its name.
+      const applied = new Map<string, Document>();
+      for (const block of blocks) {
+        for (const document of parseAllDocuments(block).map((one) => one.toJS())) {
+          if (document.apiVersion.startsWith("metallb.io/")) assertValid(document);
+          applied.set(`${document.kind} ${document.metadata?.name}`, asServed(document));
+        }
+        for (const node of [undefined, NODE]) {
+          assert.deepEqual(problemsOf([...applied.values()], node), [], block);
+        }
+      }
+    });
+  }
+
+  /** The API server keeps the stringData of a Secret as data. */
+  function asServed(document: Document): Document {
+    const { stringData = {}, ...rest } = document;
+    if (document.kind !== "Secret") return document;
+    const data = Object.entries(stringData).map(([key, text]) => [key, btoa(String(text))]);
+    return { ...rest, data: Object.fromEntries(data) };
   }
 });
 

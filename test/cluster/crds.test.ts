@@ -3,10 +3,13 @@
 // versions of BGPPeer.
 
 import assert from "node:assert/strict";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { objectOf, RULES } from "../crd-rules.ts";
+import { manifestsIn } from "../guide-manifests.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { applyFolder, applyYaml } from "./objects.ts";
 import { ApiError, type Json } from "./request.ts";
@@ -124,6 +127,21 @@ describe("crds/", () => {
         const documents = readFileSync(file, "utf8").split(/^---$/m).length;
         assert.equal(applied.trim().split("\n").length, documents);
         await cluster.kubectl(["delete", "-f", file]);
+      });
+    }
+    for (const guide of globSync(`${ROOT}/docs/*.md`).sort()) {
+      const manifests = manifestsIn(guide);
+      if (manifests.length === 0) continue;
+      it(`takes the manifests of ${guide.slice(ROOT.length)} one after another`, async () => {
+        const folder = mkdtempSync(join(tmpdir(), "guide-"));
+        const paths = manifests.map((text, index) => {
+          const path = join(folder, `${index}.yaml`);
+          writeFileSync(path, text);
+          return path;
+        });
+        for (const path of paths) await cluster.kubectl(["apply", "-f", path]);
+        await cluster.kubectl(["delete", "--ignore-not-found", "-f", folder]);
+        rmSync(folder, { recursive: true });
       });
     }
     it("finds samples and the guide's manifests", () => {
