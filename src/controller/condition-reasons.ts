@@ -1,6 +1,8 @@
 // Every condition the controller writes, by its type, with all reasons and what each means.
 // docs/reference/conditions.md is made from here.
 
+import type { ConditionReasons } from "../reasons.ts";
+
 export const CONDITION_REASONS = {
   "metallb.io/AddressAllocated": {
     object: "Service",
@@ -38,16 +40,7 @@ export const CONDITION_REASONS = {
       ConfigurationError: "False: the message lists the problems.",
     },
   },
-} as const satisfies Readonly<
-  Record<
-    string,
-    {
-      readonly object: string;
-      readonly meaning: string;
-      readonly reasons: Readonly<Record<string, string>>;
-    }
-  >
->;
+} as const satisfies ConditionReasons;
 
 type Conditions = typeof CONDITION_REASONS;
 

@@ -1,6 +1,8 @@
 // Every event the controller sends, by its reason: programs match on these. MetalLB's where it has one;
 // docs/reference/events.md is made from here.
 
+import type { EventReasons } from "../reasons.ts";
+
 export const EVENT_REASONS = {
   IPAllocated: {
     type: "Normal",
@@ -57,11 +59,6 @@ export const EVENT_REASONS = {
     object: "the refused object",
     when: "An object of the configuration is wrong; its last good version stays in force, if it had one.",
   },
-} as const satisfies Readonly<
-  Record<
-    string,
-    { readonly type: "Normal" | "Warning"; readonly object: string; readonly when: string }
-  >
->;
+} as const satisfies EventReasons;
 
 export type EventReason = keyof typeof EVENT_REASONS;

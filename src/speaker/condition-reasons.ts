@@ -1,6 +1,8 @@
 // Every condition a speaker writes, by its type, with all reasons and what each means.
 // docs/reference/conditions.md is made from here.
 
+import type { ConditionReasons } from "../reasons.ts";
+
 export const CONDITION_REASONS = {
   "metallb.io/L2Announced": {
     object: "Service",
@@ -28,16 +30,7 @@ export const CONDITION_REASONS = {
         "False: the message says what is wrong, and the command that mends it if there is one.",
     },
   },
-} as const satisfies Readonly<
-  Record<
-    string,
-    {
-      readonly object: string;
-      readonly meaning: string;
-      readonly reasons: Readonly<Record<string, string>>;
-    }
-  >
->;
+} as const satisfies ConditionReasons;
 
 type Conditions = typeof CONDITION_REASONS;
 

@@ -1,6 +1,8 @@
 // Every event a speaker sends, by its reason: programs match on these. MetalLB's where it has one;
 // docs/reference/events.md is made from here.
 
+import type { EventReasons } from "../reasons.ts";
+
 export const EVENT_REASONS = {
   nodeAssigned: {
     type: "Normal",
@@ -52,11 +54,6 @@ export const EVENT_REASONS = {
     object: 'ConfigurationState "speaker-NODE"',
     when: "Layer 2 does not work on the node, or its kernel answers for every Service address.",
   },
-} as const satisfies Readonly<
-  Record<
-    string,
-    { readonly type: "Normal" | "Warning"; readonly object: string; readonly when: string }
-  >
->;
+} as const satisfies EventReasons;
 
 export type EventReason = keyof typeof EVENT_REASONS;
