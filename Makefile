@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help demo test test-unit check fix build image-root image chart reference lab-up lab-down bench control-plane packages clean
+.PHONY: help demo test test-unit check fix build image-root image chart reference seed-guide lab-up lab-down bench control-plane packages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ chart: node_modules control-plane ## Render, lint and dry-run charts/metallb, an
 
 reference: node_modules ## Write docs/reference/ from the sources
 	node scripts/reference.ts
+
+seed-guide: node_modules packages control-plane ## Walk through the seed guide and write docs/seed-guide.md
+	node test/e2e/seed-guide/main.ts
 
 lab-up: node_modules packages ## The lab of lab/containerlab.yml in network namespaces
 	node lab/netns/main.ts up --detach
