@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { Gauge, Registry } from "prom-client";
+import { eventually } from "../test/cluster/eventually.ts";
 import { startApiServer } from "../test/fakes/api-server.ts";
-import { type HttpServerOptions, startHttpServer } from "./http.ts";
+import { type HttpServerOptions, SECURE_CONNECTIONS, startHttpServer } from "./http.ts";
 import { connect } from "./kube/connection.ts";
 import { createLogger } from "./log.ts";
 import { type SecureOptions, secureServing } from "./serving/secure.ts";
@@ -243,6 +244,44 @@ describe("startHttpServer() with TLS", () => {
     ] as const) {
       await assert.rejects(startedSecure(t, flags), message);
     }
+  });
+
+  it("takes so many connections and no more", async (t) => {
+    const { server, get } = await startedSecure(t);
+    const idle = () => {
+      const socket = connectTls({
+        host: "127.0.0.1",
+        port: server.port,
+        rejectUnauthorized: false,
+      });
+      t.after(() => socket.destroy());
+      return new Promise<TLSSocket | undefined>((resolve) => {
+        socket.once("secureConnect", () => resolve(socket));
+        for (const name of ["error", "close"]) socket.on(name, () => resolve(undefined));
+      });
+    };
+    const sockets = await Promise.all(Array.from({ length: SECURE_CONNECTIONS + 10 }, idle));
+    const open = sockets.filter((socket) => socket !== undefined);
+    assert.equal(open.length, SECURE_CONNECTIONS);
+    open[0]?.destroy();
+    await eventually(async () => (await get("/healthz")).status === 200, {
+      describe: "a place for another",
+    });
+  });
+
+  it("keeps no place for those who say nothing, before the handshake or after", async (t) => {
+    const { server } = await startedSecure(t);
+    const options = { host: "127.0.0.1", port: server.port, rejectUnauthorized: false };
+    const sockets = [connectTcp(options), connectTls(options)];
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    let closed = 0;
+    for (const socket of sockets) {
+      socket.on("error", () => {}).on("close", () => closed++);
+      socket.resume();
+    }
+    await eventually(() => closed === 2, { describe: "both to be closed" });
   });
 
   it("closes also those who never finish the handshake", async (t) => {

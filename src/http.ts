@@ -32,6 +32,11 @@ export type HttpServer = {
   close(): Promise<void>;
 };
 
+/** Connections of TLS at a time: each takes 55 KiB, and who may read metrics is asked only later. */
+export const SECURE_CONNECTIONS = 128;
+/** So long such a connection may take for its handshake, and then for the head of a request. */
+const SILENCE_MS = 5_000;
+
 /** Starts the server; rejects when the port is bad or cannot be had. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { port, host } = options;
@@ -42,8 +47,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const onRequest: http.RequestListener = (request, response) => {
     void answer(options, request, response);
   };
-  const secureServer = secure && https.createServer(secure.context, onRequest);
+  const limits = {
+    handshakeTimeout: SILENCE_MS,
+    headersTimeout: SILENCE_MS,
+    connectionsCheckingInterval: SILENCE_MS / 5,
+  };
+  const secureServer = secure && https.createServer({ ...secure.context, ...limits }, onRequest);
   const server = secureServer ?? http.createServer(onRequest);
+  if (secureServer !== undefined) secureServer.maxConnections = SECURE_CONNECTIONS;
   // Those in the middle of a handshake are no HTTP connections yet.
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {

@@ -14,7 +14,7 @@ export const PROGRAM_FLAGS = {
     type: "string",
     default: undefined,
     env: "METALLB_POD_NAME",
-    help: "Pod this program runs in, which owns the status objects it writes",
+    help: "Pod this program runs in: it owns the status objects it writes, and is the holder of the Lease when a controller leads",
   },
   kubeconfig: {
     type: "string",

@@ -201,6 +201,29 @@ describe("candidates", () => {
     assert.equal(api.get(LEASE).spec.holderIdentity, "a");
   });
 
+  for (const [verb, path] of [
+    ["list", /leases$/],
+    ["create", /leases$/],
+    ["list", /services$/],
+    ["list", /ipaddresspools$/],
+    ["update", /leases/],
+  ] as const) {
+    test(`ends in the middle of "${verb} ${path.source}": nobody has to wait for it`, async (t) => {
+      const { api, start } = await bench(t);
+      api.fault({ kind: "slow", ms: 100, verb, path });
+      const a = start("a");
+      await eventually(() => api.count(verb, path) > 0, { describe: "the request" });
+      await a.stop();
+      assert.equal(await a.leads(), false);
+      assert.equal(api.get(LEASE)?.spec.holderIdentity ?? "", "");
+      const count = api.requests.length;
+      const b = start("b", 60_000);
+      await b.untilLeads();
+      const asked = api.requests.slice(count).filter(({ body }) => body?.spec?.holderIdentity);
+      assert(asked.every(({ body }) => body.spec.holderIdentity === "b"));
+    });
+  }
+
   test("a leader that cannot renew steps down before the other takes over", async (t) => {
     const { api, start, service, given } = await bench(t);
     const a = start("a");

@@ -4,8 +4,9 @@
 import { Gauge, Registry } from "prom-client";
 import type { Connection } from "../kube/connection.ts";
 import { type Events, startEvents } from "../kube/event.ts";
-import { sleep } from "../kube/sleep.ts";
+import { within } from "../kube/sleep.ts";
 import { type Election, startElection, type Term } from "./election.ts";
+import type { EventReason } from "./event-reasons.ts";
 import { type Controller, type ControllerOptions, startController } from "./loop.ts";
 
 /** The Lease, in MetalLB's own namespace. */
@@ -27,7 +28,7 @@ export type Candidate = Controller & {
 };
 
 /** How long writes that are under way may take when we are to end. */
-const CLOSE_MS = 1_000;
+export const CLOSE_MS = 1_000;
 
 type Running = {
   readonly term: Term;
@@ -131,18 +132,7 @@ function tellEvent(events: Events, { lease }: Term, message: string): void {
   events.emit({
     object: { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace, name, uid },
     type: "Normal",
-    reason: "LeaderElection",
+    reason: "LeaderElection" satisfies EventReason,
     message,
   });
-}
-
-/** Whether it was done in time. */
-async function within(ms: number, work: Promise<void>): Promise<boolean> {
-  const enough = new AbortController();
-  const isDone = await Promise.race([
-    work.then(() => true),
-    sleep(ms, enough.signal).then(() => false),
-  ]);
-  enough.abort();
-  return isDone;
 }

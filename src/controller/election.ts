@@ -4,7 +4,7 @@
 import type { Connection, Method } from "../kube/connection.ts";
 import { KubeError } from "../kube/error.ts";
 import { type Lease, leaseFolder } from "../kube/lease.ts";
-import { sleep } from "../kube/sleep.ts";
+import { within } from "../kube/sleep.ts";
 import { startStore } from "../kube/store.ts";
 import { Leader, type LeaderOptions } from "./leader.ts";
 
@@ -54,6 +54,8 @@ export function startElection(options: ElectionOptions): Election {
   let told: string | undefined;
 
   const tellProblem = () => {
+    // That the Lease can be read does not say that we may write it; that another renews it makes it needless.
+    if (!leader.isTroubled) writeProblem = undefined;
     const problem = writeProblem ?? watchProblem;
     if (problem === told) return;
     told = problem;
@@ -67,6 +69,7 @@ export function startElection(options: ElectionOptions): Election {
     prune: (object) => pruneLease(object as Lease),
     onChange: (change) => {
       leader.see(change.kind === "set" ? change.object : undefined, performance.now());
+      tellProblem();
       wake();
     },
     onSynced: () => {
@@ -133,10 +136,9 @@ export function startElection(options: ElectionOptions): Election {
     leader.found(lease, performance.now());
   };
 
-  const attempt = async (work: Promise<void>, isWrite: boolean): Promise<void> => {
+  const attempt = async (work: Promise<void>): Promise<void> => {
     try {
       await work;
-      if (isWrite) writeProblem = undefined;
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       leader.failed(performance.now());
@@ -149,16 +151,16 @@ export function startElection(options: ElectionOptions): Election {
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
       tell();
-      const step = leader.next(performance.now(), performance.timeOrigin + performance.now());
+      const step = leader.next(performance.now(), timeOfDay());
       switch (step.kind) {
         case "wait":
           await pause(step.untilMs);
           break;
         case "look":
-          await attempt(look(), false);
+          await attempt(look());
           break;
         case "write":
-          await attempt(write(step.lease), true);
+          await attempt(write(step.lease));
           break;
       }
     }
@@ -174,10 +176,8 @@ export function startElection(options: ElectionOptions): Election {
     close: async ({ release }) => {
       ended.abort();
       wake();
-      const enough = new AbortController();
-      await Promise.race([running, sleep(CLOSE_MS, enough.signal)]);
-      enough.abort();
-      const lease = leader.release(performance.now(), performance.timeOrigin + performance.now());
+      await within(CLOSE_MS, running);
+      const lease = leader.release(performance.now(), timeOfDay());
       leader.resign();
       if (!release || lease === undefined) return;
       try {
@@ -189,6 +189,11 @@ export function startElection(options: ElectionOptions): Election {
       }
     },
   };
+}
+
+/** As clocks on walls, which somebody may set; with microseconds, so that no two renewals are the same. */
+function timeOfDay(): number {
+  return Date.now() + (performance.now() % 1);
 }
 
 /** Without what each write would send again and nobody reads. */

@@ -128,6 +128,12 @@ describe("Leader", () => {
     assert.deepEqual(leader.next(0, WALL), { kind: "wait", untilMs: 7000 });
   });
 
+  it("is not the one of a Lease that says no time of acquisition", () => {
+    const leader = leaderCalled("b");
+    leader.see(lease(5, { holderIdentity: "b", leaseDurationSeconds: 7 }), 0);
+    assert.deepEqual(leader.next(0, WALL), { kind: "wait", untilMs: 7000 });
+  });
+
   it("loses the term as soon as another holds the Lease", () => {
     const leader = leading();
     leader.see(lease(2, HELD), 500);

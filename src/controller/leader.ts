@@ -75,6 +75,11 @@ export class Leader {
     return this.#lease;
   }
 
+  /** The last attempt failed, and the Lease says the same since. */
+  get isTroubled(): boolean {
+    return this.#failures > 0;
+  }
+
   /** How long a request may take that is sent now: half of what is left, so that there is a second one. */
   timeoutMs(nowMs: number): number {
     const { durationMs } = this.#options;
@@ -113,7 +118,9 @@ export class Leader {
 
   #isOurs({ spec }: Lease): boolean {
     return (
-      spec?.holderIdentity === this.#options.identity && spec.acquireTime === this.#acquireTime
+      this.#acquireTime !== undefined &&
+      spec?.acquireTime === this.#acquireTime &&
+      spec.holderIdentity === this.#options.identity
     );
   }
 

@@ -5,15 +5,14 @@ import { hostname } from "node:os";
 import { Registry } from "prom-client";
 import { readFlags } from "../flags.ts";
 import { startHttpServer } from "../http.ts";
+import { within } from "../kube/sleep.ts";
 import { createLogger } from "../log.ts";
 import { secureServing } from "../serving/secure.ts";
 import { connectOrRefuse, orRefuse, ownNamespace, refuse } from "../startup.ts";
-import { type Candidate, registerLeader, startCandidate } from "./candidate.ts";
+import { type Candidate, CLOSE_MS, registerLeader, startCandidate } from "./candidate.ts";
 import { CONTROLLER } from "./flags.ts";
 import { startController } from "./loop.ts";
 
-/** How long writes that are under way may take when we are to end. */
-const CLOSE_MS = 1_000;
 /** The Lease takes whole seconds. */
 const LEAST_DURATION_MS = 1_000;
 
@@ -98,9 +97,7 @@ function startAlone(): Candidate {
     waitingFor: alone.waitingFor,
     registries: () => [registry],
     closed: async () => {
-      const limit = setTimeout(() => connection.close(), CLOSE_MS);
-      await alone.closed();
-      clearTimeout(limit);
+      if (!(await within(CLOSE_MS, alone.closed()))) connection.close();
     },
   };
 }

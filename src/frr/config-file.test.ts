@@ -29,6 +29,21 @@ describe("ConfigFile", () => {
     }
   });
 
+  it("whoever closes it waits for the last write, also when another closed it before", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "config-file-"));
+    try {
+      const path = join(folder, "frr.conf");
+      const file = new ConfigFile({ path, text: () => "text\n", onWritten: () => {} });
+      file.schedule();
+      const first = file.close();
+      await file.close();
+      assert.equal(readFileSync(path, "utf8"), "text\n");
+      await first;
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it("says why it cannot write", async () => {
     const problems: (string | undefined)[] = [];
     const file = new ConfigFile({

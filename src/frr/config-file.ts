@@ -34,11 +34,12 @@ export class ConfigFile {
 
   /** Writes what waits for its moment, and resolves when that is done. */
   async close(): Promise<void> {
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#writing = this.#writing.then(() => this.#write());
+    }
     await this.#writing;
-    if (this.#timer === undefined) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    await this.#write();
   }
 
   async #write(): Promise<void> {

@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from "node:test";
 import { inspect } from "node:util";
 import { startApiServer } from "../../test/fakes/api-server.ts";
 import { connect } from "../kube/connection.ts";
-import { ADMITTED_MS, createReviewer, REFUSED_MS, REMEMBERED } from "./reviewer.ts";
+import { ADMITTED_MS, createReviewer, PER_SECOND, REFUSED_MS, REMEMBERED } from "./reviewer.ts";
 
 async function started(t: TestContext) {
   const api = await startApiServer();
@@ -109,13 +109,56 @@ describe("createReviewer()", () => {
     assert.equal(reviews().filter((name) => name === "tokenreviews").length, 4);
   });
 
-  it("remembers no more than so many", async (t) => {
-    const { review, reviews } = await started(t);
-    for (let index = 0; index <= REMEMBERED; index++) await review(`Bearer ${index}`);
+  it("does not forget who was admitted for those who were not", async (t) => {
+    const { review, reviews, clock } = await started(t);
+    assert.equal(await status(review("Bearer good")), 200);
+    for (let index = 0; index <= REMEMBERED; index++) {
+      clock.nowMs += 1000 / PER_SECOND;
+      await review(`Bearer ${index}`);
+    }
     const count = reviews().length;
-    await review(`Bearer ${REMEMBERED}`);
+    assert.equal(await status(review("Bearer good")), 200);
     assert.equal(reviews().length, count);
-    await review("Bearer 0");
-    assert.equal(reviews().length, count + 1);
+  });
+
+  it("reviews who was admitted again, however many unknown ones are under way", async (t) => {
+    const { api, review, clock } = await started(t);
+    assert.equal(await status(review("Bearer good")), 200);
+    clock.nowMs = ADMITTED_MS;
+    api.fault({ kind: "slow", ms: 50, path: /tokenreviews/, times: 4 });
+    const others = Array.from({ length: 10 }, (_, index) => status(review(`Bearer ${index}`)));
+    assert.equal(await status(review("Bearer good")), 200);
+    await Promise.all(others);
+  });
+
+  it("asks about so many unknown tokens in a second and no more", async (t) => {
+    const { review, reviews, clock } = await started(t);
+    assert.equal(await status(review("Bearer good")), 200);
+    clock.nowMs = ADMITTED_MS;
+    for (let index = 0; index < PER_SECOND; index++) {
+      assert.equal(await status(review(`Bearer ${index}`)), 401);
+    }
+    const count = reviews().length;
+    assert.equal(await status(review("Bearer new")), 429);
+    assert.equal(await status(review("Bearer 0")), 401);
+    assert.equal(reviews().length, count);
+    assert.equal(await status(review("Bearer good")), 200);
+    clock.nowMs += 1000;
+    assert.equal(await status(review("Bearer new")), 401);
+  });
+
+  it("remembers no more than so many", async (t) => {
+    const { api, review, reviews, clock } = await started(t);
+    for (let index = 0; index <= REMEMBERED; index++) {
+      api.users.set(`good${index}`, "prometheus");
+      clock.nowMs += 1000 / PER_SECOND;
+      assert.equal(await status(review(`Bearer good${index}`)), 200);
+    }
+    const count = reviews().length;
+    await review(`Bearer good${REMEMBERED}`);
+    assert.equal(reviews().length, count);
+    clock.nowMs += 1000;
+    await review("Bearer good0");
+    assert.equal(reviews().length, count + 2);
   });
 });

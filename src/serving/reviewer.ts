@@ -23,10 +23,12 @@ export type ReviewerOptions = {
 export const ADMITTED_MS = 60_000;
 /** So long one that was just given does not work yet. */
 export const REFUSED_MS = 10_000;
-/** Answers that are remembered. */
+/** Answers that are remembered: so many good ones, and so many bad ones. */
 export const REMEMBERED = 256;
-/** Reviews at a time: who knocks with many bad tokens must not keep our other requests waiting. */
+/** Reviews of unknown tokens at a time: who knocks with many bad tokens must not keep our other requests waiting. */
 const CONCURRENCY = 4;
+/** Of them in a second, as client-go by default: the API server counts them as ours, and has Services to write for us. */
+export const PER_SECOND = 20;
 const TIMEOUT_MS = 5_000;
 
 const ADMITTED: Verdict = { kind: "admitted" };
@@ -34,31 +36,43 @@ const UNAUTHORIZED: Verdict = { kind: "refused", status: 401, message: "Unauthor
 
 export function createReviewer({ connection, onError, now }: ReviewerOptions): Reviewer {
   const secret = randomBytes(32);
-  /** The oldest first. */
-  const known = new Map<string, { readonly verdict: Verdict; readonly untilMs: number }>();
+  /** The oldest first. Apart, so that bad tokens do not displace good ones. */
+  const known = { admitted: new Map<string, Answer>(), refused: new Map<string, Answer>() };
   const underWay = new Map<string, Promise<Verdict>>();
+
+  /** When the last reviews of unknown tokens began. */
+  const begun: number[] = [];
+
+  const mayAsk = (): boolean => {
+    const [oldest = Number.NEGATIVE_INFINITY] = begun;
+    if (underWay.size >= CONCURRENCY) return false;
+    if (begun.length === PER_SECOND && now() - oldest < 1000) return false;
+    begun.push(now());
+    if (begun.length > PER_SECOND) begun.shift();
+    return true;
+  };
 
   const remember = (digest: string, verdict: Verdict) => {
     // A review that failed says nothing about the token.
     if (verdict.kind === "refused" && verdict.status === 500) return;
     const untilMs = now() + (verdict.kind === "admitted" ? ADMITTED_MS : REFUSED_MS);
-    known.delete(digest);
-    known.set(digest, { verdict, untilMs });
-    for (const oldest of known.keys()) {
-      if (known.size <= REMEMBERED) break;
-      known.delete(oldest);
-    }
+    for (const answers of [known.admitted, known.refused]) answers.delete(digest);
+    const answers = known[verdict.kind];
+    answers.set(digest, { verdict, untilMs });
+    const [oldest] = answers.keys();
+    if (answers.size > REMEMBERED && oldest !== undefined) answers.delete(oldest);
   };
 
   return async (authorization) => {
     const [, token] = /^Bearer +(\S+)$/i.exec(authorization?.trim() ?? "") ?? [];
     if (token === undefined) return UNAUTHORIZED;
     const digest = createHmac("sha256", secret).update(token).digest("base64");
-    const found = known.get(digest);
+    const found = known.admitted.get(digest) ?? known.refused.get(digest);
     if (found !== undefined && now() < found.untilMs) return found.verdict;
     const same = underWay.get(digest);
     if (same !== undefined) return same;
-    if (underWay.size >= CONCURRENCY) {
+    // Who was admitted before does not queue behind who was not.
+    if (!known.admitted.has(digest) && !mayAsk()) {
       return { kind: "refused", status: 429, message: "Too many tokens to review: try again" };
     }
     const reviewed = review(connection, token, onError);
@@ -73,6 +87,7 @@ export function createReviewer({ connection, onError, now }: ReviewerOptions): R
   };
 }
 
+type Answer = { readonly verdict: Verdict; readonly untilMs: number };
 type User = {
   readonly username?: string;
   readonly uid?: string;

@@ -10,7 +10,7 @@ import { readKeyPair, watchKeyPair } from "./key-pair.ts";
 import { createReviewer, type Reviewer } from "./reviewer.ts";
 import { type KeyPair, selfSigned } from "./self-signed.ts";
 
-/** What a server needs to speak TLS. */
+/** What a server needs to speak TLS, and to know who may ask for /metrics. */
 export type Secure = {
   readonly context: SecureContextOptions;
   /** Calls with each later context; returns what ends that. */
