@@ -53,7 +53,7 @@ lab-down: node_modules ## Take the lab down
 bench: node_modules packages control-plane build ## Speed and memory as tables, each beside a reference of the same run
 	node bench/main.ts
 
-control-plane: node_modules ## Find, build once or download etcd, Kubernetes, helm and what plays the kubelet, for the tests
+control-plane: node_modules ## Find, build once or download etcd, Kubernetes, helm, what plays the kubelet, and MetalLB to migrate from, for the tests
 	node test/cluster/main.ts assets
 
 packages: ## Install the Debian packages the lab and the tests run

@@ -1,12 +1,13 @@
 // A control plane from the command line: `assets` finds or builds its programs, `up` runs one.
 
 import { parseArgs } from "node:util";
+import { metallbRelease } from "../migration/metallb-release.ts";
 import { findAssets } from "./assets.ts";
 import { startCluster } from "./cluster.ts";
 
 const USAGE = `Usage: node test/cluster/main.ts COMMAND
-  assets   find or build the programs (once, about eight minutes) and print the folder of
-           kube-apiserver and kubectl
+  assets   find or build the programs (once, about ten minutes), MetalLB's of the migration's tests
+           too, and print the folder of kube-apiserver and kubectl
   up       run a fresh control plane until Ctrl-C and print its kubeconfig
            --netns NAME --bind-address ADDRESS   inside a network namespace
            --log-folder PATH                     keep the logs of its daemons
@@ -24,6 +25,7 @@ const { positionals, values } = parseArgs({
 switch (positionals[0]) {
   case "assets":
     process.stdout.write(`${(await findAssets()).folder}\n`);
+    await metallbRelease();
     break;
   case "up": {
     const { assets, kubeconfigPath } = await startCluster({

@@ -184,7 +184,7 @@ export class ClusterStand {
 }
 
 /** The groups frr and frrvty of this machine, whose FRR stands for the image. */
-function frrGroups(): readonly number[] {
+export function frrGroups(): readonly number[] {
   const lines = readFileSync("/etc/group", "utf8").split("\n");
   return ["frr", "frrvty"].map((name) => {
     const line = lines.find((candidate) => candidate.startsWith(`${name}:`));

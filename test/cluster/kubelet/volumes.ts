@@ -32,7 +32,8 @@ export class Volume {
   readonly folder: string;
   readonly #volume: Json;
   readonly #options: VolumeOptions;
-  #written = "";
+  /** Undefined: nothing yet, not even an empty folder. */
+  #written: string | undefined;
   #tokens = new Map<string, string>();
 
   constructor(volume: Json, options: VolumeOptions) {
@@ -78,11 +79,16 @@ export class Volume {
     await symlink(version, `${data}_tmp`);
     await rename(`${data}_tmp`, data);
     const names = new Set(files.map(({ path }) => path.split("/")[0] ?? path));
-    const present = (await readdir(this.folder)).filter((name) => !name.startsWith(".."));
+    const nested = nestedMounts(this.#options.environment.pod, this.#volume.name);
+    const mountPoints = new Set(nested.map((path) => path.split("/")[0] ?? path));
+    const present = (await readdir(this.folder)).filter(
+      (name) => !name.startsWith("..") && !mountPoints.has(name),
+    );
     for (const name of present.filter((n) => !names.has(n))) await rm(join(this.folder, name));
     for (const name of names) {
       if (!present.includes(name)) await symlink(join("..data", name), join(this.folder, name));
     }
+    for (const path of nested) await mkdir(join(this.folder, path), { recursive: true });
     if (before !== undefined) await rm(join(this.folder, before), { recursive: true });
   }
 
@@ -158,6 +164,19 @@ export class Volume {
       throw new Error(`${kind} "${name}" has no key ${item.key}`);
     });
   }
+}
+
+/** Where other volumes are mounted inside this one: made beforehand, as it may be read-only then. */
+function nestedMounts({ spec }: Json, volume: string): readonly string[] {
+  return [...(spec.initContainers ?? []), ...spec.containers].flatMap(({ volumeMounts = [] }) =>
+    volumeMounts
+      .filter(({ name }: Json) => name === volume)
+      .flatMap(({ mountPath: outer }: Json) =>
+        volumeMounts
+          .filter(({ mountPath }: Json) => mountPath.startsWith(`${outer}/`))
+          .map(({ mountPath }: Json) => mountPath.slice(outer.length + 1)),
+      ),
+  );
 }
 
 function onlyUser({ spec }: Json): number | undefined {
