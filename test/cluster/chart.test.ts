@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Ajv, type AnySchemaObject } from "ajv";
 import addFormats from "ajv-formats";
-import { isMap, isPair, isScalar, type Pair, parse, parseDocument } from "yaml";
+import { isMap, isPair, isScalar, type Pair, parse, parseAllDocuments, parseDocument } from "yaml";
 import { drift, generatedCopies, generatedManifest } from "../../scripts/chart/generated.ts";
 import {
   CHART,
@@ -571,6 +571,10 @@ describe("values", () => {
     assert.match(notes, /pod-security\.kubernetes\.io\/enforce=privileged/);
     assert.match(notes, /strictARP: true/);
     assert.doesNotMatch(notes, /change nothing here/);
+    // What is pasted into a shell: neither END nor --- may be indented.
+    const [, manifests = ""] = /^kubectl apply [^\n]* <<END\n([\s\S]*?)^END$/m.exec(notes) ?? [];
+    const kinds = parseAllDocuments(manifests).map((document) => document.get("kind"));
+    assert.deepEqual(kinds, ["IPAddressPool", "L2Advertisement"]);
   });
 });
 

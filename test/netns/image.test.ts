@@ -230,8 +230,19 @@ describe("the image's programs in containers", () => {
     assert.equal(await page(17473, "/readyz"), "200");
   });
 
-  it("FRR starts by the chart's script; vtysh works for who enters", async () => {
+  it("FRR's container ends where its groups are not the image's, and says which are", async () => {
     group = await socketsGroup();
+    const said = await startFrr(group + 1000).then(
+      async (wrong) => {
+        await eventually(() => wrong.ended !== undefined, { describe: "FRR's container to end" });
+        return wrong.log();
+      },
+      (ended: Error) => ended.message,
+    );
+    assert.match(said, new RegExp(`want value speaker.frr.groups={[\\d,]*\\b${group}\\b`));
+  });
+
+  it("FRR starts by the chart's script; vtysh works for who enters", async () => {
     frr = await startFrr(group);
     await eventually(() => /all daemons up/.test(frr.log()), { describe: "FRR's daemons" });
     assert.doesNotMatch(frr.log(), /denied|not permitted|Permission|Failed/i);
