@@ -42,7 +42,7 @@ reference: node_modules ## Write docs/reference/ from the sources
 	node scripts/reference.ts
 
 seed-guide: node_modules packages control-plane ## Walk through the seed guide and write docs/seed-guide.md
-	node test/e2e/seed-guide/main.ts
+	node test/install/seed-guide/main.ts
 
 lab-up: node_modules packages ## The lab of lab/containerlab.yml in network namespaces
 	node lab/netns/main.ts up --detach

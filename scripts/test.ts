@@ -8,7 +8,7 @@ type Layer = {
   readonly name: string;
   readonly title: string;
   readonly globs: readonly string[];
-  /** Test files at once. Layers with daemons run one at a time: the machine is small. */
+  /** Test files at once. Layers that look at short times run one at a time: the machine is small. */
   readonly concurrency: number;
 };
 
@@ -29,6 +29,8 @@ const LAYERS: readonly Layer[] = [
   },
   { name: "cluster", title: "real API server", globs: ["test/cluster/*.test.ts"], concurrency: 1 },
   { name: "e2e", title: "end to end", globs: ["test/e2e/*.test.ts"], concurrency: 1 },
+  // They mostly wait for Pods, and judge no time below a second.
+  { name: "install", title: "installed", globs: ["test/install/*.test.ts"], concurrency: 2 },
 ];
 
 async function runLayer(layer: Layer): Promise<Count & { exitCode: number }> {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { objectOf, RULES } from "../crd-rules.ts";
-import { manifestsIn } from "../guide-manifests.ts";
+import { guidesIn, manifestsIn } from "../guide-manifests.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { applyFolder, applyYaml } from "./objects.ts";
 import { ApiError, type Json } from "./request.ts";
@@ -129,9 +129,8 @@ describe("crds/", () => {
         await cluster.kubectl(["delete", "-f", file]);
       });
     }
-    for (const guide of globSync(`${ROOT}/docs/*.md`).sort()) {
+    for (const guide of guidesIn(`${ROOT}/docs`)) {
       const manifests = manifestsIn(guide);
-      if (manifests.length === 0) continue;
       it(`takes the manifests of ${guide.slice(ROOT.length)} one after another`, async () => {
         const folder = mkdtempSync(join(tmpdir(), "guide-"));
         const paths = manifests.map((text, index) => {

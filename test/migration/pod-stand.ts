@@ -1,4 +1,4 @@
-// The small cluster of test/e2e/cluster-stand.ts with MetalLB's own release: installed by its chart or its
+// The small cluster of test/install/cluster-stand.ts with MetalLB's own release: installed by its chart or its
 // manifest, running as Pods, with one Service announced by BGP and one on Layer 2.
 
 import { readFile } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { routeAt } from "../../lab/demo/routers.ts";
 import { startKubeProxy } from "../cluster/kube-proxy.ts";
 import { putEndpointSlice, putNode, putService } from "../cluster/objects.ts";
 import type { Json } from "../cluster/request.ts";
-import { ClusterStand, LEAVES, NAMESPACE, NODES } from "../e2e/cluster-stand.ts";
+import { ClusterStand, LEAVES, NAMESPACE, NODES } from "../install/cluster-stand.ts";
 import type { MetallbRelease } from "./metallb-release.ts";
 
 /** Of MetalLB's speakers, by its chart and by its manifest; ours have the latter. */

@@ -19,13 +19,13 @@ const INTRODUCTION = `# A guide to MetalLB, walked through
 
 A widely read guide, "MetalLB - Load Balancer for Bare Metal Kubernetes Clusters", with its commands
 in their order and what they print with this project. No output is typed by hand: the walk,
-\`test/e2e/seed-guide/\`, ran each command and wrote this page; a test walks again and looks at each
+\`test/install/seed-guide/\`, ran each command and wrote this page; a test walks again and looks at each
 output.
 
-    node test/e2e/seed-guide/main.ts    walks and writes this page
+    node test/install/seed-guide/main.ts    walks and writes this page
 
 What it runs on: a real API server, scheduler and controllers, two workers, two routers and a client
-with the guide's addresses in network namespaces (\`test/e2e/seed-guide/containerlab.yml\`), real FRR
+with the guide's addresses in network namespaces (\`test/install/seed-guide/containerlab.yml\`), real FRR
 and BIRD, and kube-proxy. There is no container engine: a double of the kubelet runs the Pods'
 containers as processes, ours from the files of our image with the user, capabilities and mounts of
 the Pod, FRR from Debian's packages, and a small web server for \`nginx:1.21\`.
