@@ -96,13 +96,16 @@ function fingerprint(): string {
 export async function buildImageRoot(folder: string): Promise<void> {
   const stamp = `${resolve(folder)}.stamp`;
   const wanted = fingerprint();
-  const isThere = existsSync(folder) && existsSync(stamp);
-  if (isThere && readFileSync(stamp, "utf8") === wanted) return;
+  const isThere = () =>
+    existsSync(folder) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+  if (isThere()) return;
   const fresh = `${resolve(folder)}.${randomUUID()}`;
   const old = `${fresh}.old`;
   try {
     await layOutImage(fresh);
     await layOutBase(fresh);
+    // Another process was quicker, and something may run from what it made.
+    if (isThere()) return;
     rmSync(stamp, { force: true });
     if (existsSync(folder)) renameSync(folder, old);
     renameSync(fresh, folder);

@@ -27,7 +27,7 @@ const LAYERS: readonly Layer[] = [
     globs: ["lab/netns/*.test.ts", "test/netns/*.test.ts"],
     concurrency: 1,
   },
-  { name: "cluster", title: "real API server", globs: ["test/cluster/*.test.ts"], concurrency: 1 },
+  { name: "cluster", title: "real API server", globs: ["test/cluster/*.test.ts"], concurrency: 2 },
   { name: "e2e", title: "end to end", globs: ["test/e2e/*.test.ts"], concurrency: 1 },
   // They mostly wait for Pods, and judge no time below a second.
   { name: "install", title: "installed", globs: ["test/install/*.test.ts"], concurrency: 2 },

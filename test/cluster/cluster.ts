@@ -358,8 +358,11 @@ export class Cluster {
         if (daemon?.ended !== undefined) throw startFailure(daemon);
       }
       if (!this.#requester) {
-        // Signed by itself: the file holds the server's certificate and then the authority's.
-        this.#ca = await readFile(certificatePath, "utf8");
+        // Signed by itself: the file holds the server's certificate and then the authority's. It is
+        // there before it is whole.
+        const certificates = await readFile(certificatePath, "utf8");
+        if (certificates.match(/-----END CERTIFICATE-----\n/g)?.length !== 2) return false;
+        this.#ca = certificates;
         this.#requester = new Requester(this.#url, this.#ca, this.#adminToken);
       }
       await this.#requester.text("GET", "/readyz?verbose");
