@@ -52,6 +52,19 @@ function event(more: Partial<Event> = {}, name = "web"): Event {
 }
 
 describe("startEvents()", () => {
+  it("writes what several programs tell of one object in the same millisecond", async (t) => {
+    const { server, connection, events, stop, passUntil } = await started(t);
+    const another = startEvents({
+      connection,
+      component: "metallb-speaker",
+      onError: (error) => assert.fail(String(error)),
+      signal: stop.signal,
+    });
+    for (const recorder of [events, another]) recorder.emit(event());
+    await passUntil(2);
+    await until("both events", () => server.list(EVENTS).length === 2);
+  });
+
   it("writes an event as client-go's recorder does", async (t) => {
     const { server, events, passUntil } = await started(t);
     events.emit(event());

@@ -1,6 +1,7 @@
 // Events of core/v1 as client-go's recorder makes them: equal ones are counted, not repeated. Written
 // one at a time, after everything else; what is too much is dropped. Decides nothing.
 
+import { randomInt } from "node:crypto";
 import { type Connection, MERGE_PATCH } from "./connection.ts";
 import { KubeError } from "./error.ts";
 import { startQueue } from "./queue.ts";
@@ -65,9 +66,12 @@ export function startEvents({ connection, component, onError, signal }: EventsOp
   let isHurried = false;
   let lastId = 0n;
 
-  /** Never the same twice, as client-go's: the object's name and the time in nanoseconds. */
+  /**
+   * Never the same twice, as client-go's: the object's name and the time in nanoseconds. Those below a
+   * millisecond, which we do not know, are random: all speakers tell of a Service at the same moment.
+   */
   const nameOf = ({ object }: Event): string => {
-    const now = BigInt(Date.now()) * 1_000_000n;
+    const now = BigInt(Date.now()) * 1_000_000n + BigInt(randomInt(1_000_000));
     lastId = now > lastId ? now : lastId + 1n;
     // A name has 253 characters at most.
     return `${object.name.slice(0, 230)}.${lastId.toString(16)}`;
