@@ -24,7 +24,7 @@ describe("migration from MetalLB's chart, all at once, and back", () => {
     const how = ["--server-side", "--force-conflicts", "--field-manager=helm"];
     await stand.kubectl("apply", ...how, "-f", CRDS);
     await stand.makeMemberlist();
-    await scene.watchAll(t, "to ours", async () => {
+    await scene.watchAll(t, "ours", "to ours", async () => {
       await stand.stand.helm("upgrade", "--reset-values");
       await stand.untilImages(/^metallb-ts\//);
       await stand.stand.untilRolledOut();
@@ -34,7 +34,7 @@ describe("migration from MetalLB's chart, all at once, and back", () => {
 
   it("back to MetalLB by helm rollback", async (t) => {
     const { stand } = scene;
-    await scene.watchAll(t, "back", async () => {
+    await scene.watchAll(t, "MetalLB's", "back", async () => {
       await stand.kubectl("delete", "daemonset", "speaker");
       const where = ["--namespace", NAMESPACE, "--force-conflicts"];
       await stand.stand.cluster.helm(["rollback", "metallb", "1", ...where]);

@@ -43,7 +43,7 @@ describe("migration from MetalLB's manifest, node by node, back, and all at once
     const { stand } = scene;
     await stand.announceOnTheLan();
     await stand.untilStatuses();
-    await scene.watchAll(t, "back", async () => {
+    await scene.watchAll(t, "MetalLB's", "back", async () => {
       await stand.kubectl("delete", "daemonset/speaker", "deployment/controller");
       const ours = ["poddisruptionbudget/controller", "configmap/frr-startup", "role/speaker"];
       await stand.kubectl("delete", ...ours, "rolebinding/speaker");
@@ -59,7 +59,7 @@ describe("migration from MetalLB's manifest, node by node, back, and all at once
     await stand.takeWebhooksAway();
     const path = `/api/v1/namespaces/${NAMESPACE}/secrets/memberlist`;
     const { metadata } = await stand.stand.cluster.request("GET", path);
-    await scene.watchAll(t, "all at once", async () => {
+    await scene.watchAll(t, "ours", "all at once", async () => {
       await stand.kubectl("delete", "daemonset", "speaker");
       await stand.stand.until("MetalLB's speakers to be gone", async () => {
         return (await stand.stand.pods("speaker")).length === 0;
