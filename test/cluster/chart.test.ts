@@ -418,6 +418,10 @@ const EXPECTATIONS: readonly Expectation[] = [
 
 /** Values of MetalLB that mean something else or nothing here, and contradictions: what is said. */
 const REFUSALS: readonly (readonly [values: Values, said: RegExp])[] = [
+  [
+    { speaker: { image: { tag: "v0.16.1" } } },
+    /speaker\.image\.tag v0\.16\.1: that is a version of MetalLB/,
+  ],
   [{ frrk8s: { enabled: true } }, /frrk8s\.enabled: .* FRR runs beside each speaker/],
   [{ frrk8s: { external: true } }, /frrk8s\.external: .* ConfigMap bgpextras/],
   [{ frrk8s: { namespace: "x" } }, /frrk8s\.namespace: .* Remove it/],

@@ -51,6 +51,9 @@
 {{- if regexMatch "(^|/)metallb/(controller|speaker)$" $program.image.repository }}
 - {{ $name }}.image.repository {{ $program.image.repository }}: that is MetalLB's image. Remove it, or name a copy of metallb-ts/metallb
 {{- end }}
+{{- if hasPrefix "v0." ($program.image.tag | toString) }}
+- {{ $name }}.image.tag {{ $program.image.tag }}: that is a version of MetalLB. Remove it: the chart names the version it goes with
+{{- end }}
 {{- if and $program.readinessProbe.enabled (ne (int $program.livenessProbe.port) (int $program.readinessProbe.port)) }}
 - {{ $name }}.readinessProbe.port {{ $program.readinessProbe.port }}: one port serves both. Set it to that of {{ $name }}.livenessProbe.port, {{ $program.livenessProbe.port }}
 {{- end }}
