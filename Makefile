@@ -33,7 +33,8 @@ image-root: node_modules ## The image's file tree in a folder, to run from witho
 	node scripts/image-root.ts
 
 image: ## The image itself, with Docker (PLATFORM=linux/arm64: for another machine)
-	docker buildx build $(if $(PLATFORM),--platform $(PLATFORM)) --tag metallb-ts/metallb:$$(node -p 'require("./package.json").version') .
+	version=$$(node -p 'require("./package.json").version'); \
+	docker build $(if $(PLATFORM),--platform $(PLATFORM)) --build-arg VERSION=$$version --tag metallb-ts/metallb:$$version .
 
 chart: node_modules control-plane ## Render, lint and dry-run charts/metallb, and print what its roles allow (GENERATE=1: write what is made of it)
 	node scripts/chart.ts $(if $(GENERATE),generate,check)
