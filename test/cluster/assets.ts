@@ -120,7 +120,7 @@ export function assetsAtHand(env: NodeJS.ProcessEnv = process.env): Assets | und
     if (missing.length === 0) return assetsIn(() => resolve(given));
     throw new Error(`Cannot use KUBEBUILDER_ASSETS ${given}: it has no ${missing.join(", no ")}`);
   }
-  const cached = NEEDED.every((module) => existsSync(cacheFolder(module, env)));
+  const cached = NEEDED.every((module) => existsSync(cacheFolder(module.name, env)));
   return cached ? assetsInCache(env) : undefined;
 }
 
@@ -157,11 +157,27 @@ export async function findAssets(options: FindOptions = {}): Promise<Assets> {
 }
 
 /** Builds or downloads the module into the cache; returns why it could not, nothing if it is there. */
-async function provide(
+function provide(
   module: Module,
   { env, progress, sites }: Required<FindOptions>,
 ): Promise<readonly string[]> {
-  const target = cacheFolder(module, env);
+  return makeOnce(module.name, env, progress, {
+    built: (folder) => buildInto(folder, module, env, progress),
+    downloaded: (folder) => downloadInto(folder, module, sites, progress),
+  });
+}
+
+/**
+ * Makes the cache folder of `binaries/<name>` once per user, in the first of these ways that succeeds, whole or not at all. Returns
+ * why none did, nothing if the folder is there.
+ */
+export async function makeOnce(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  progress: Progress,
+  ways: Readonly<Record<string, (folder: string) => Promise<void>>>,
+): Promise<readonly string[]> {
+  const target = cacheFolder(name, env);
   if (existsSync(target)) return [];
   await mkdir(dirname(target), { recursive: true });
   const lock = await takeLock(`${target}.lock`, progress);
@@ -170,15 +186,12 @@ async function provide(
     // Another run may have made it while this one waited for the lock.
     if (existsSync(target)) return [];
     await removeHalfDone(target);
-    for (const [done, make] of [
-      ["built", (folder: string) => buildInto(folder, module, env, progress)],
-      ["downloaded", (folder: string) => downloadInto(folder, module, sites, progress)],
-    ] as const) {
+    for (const [done, make] of Object.entries(ways)) {
       const halfDone = await mkdtemp(`${target}.half-`);
       try {
         await make(halfDone);
         await rename(halfDone, target);
-        progress(`${module.name} ${done}: ${target}`);
+        progress(`${name} ${done}: ${target}`);
         return [];
       } catch (error) {
         obstacles.push(`cannot be ${done}: ${error instanceof Error ? error.message : error}`);
@@ -192,7 +205,7 @@ async function provide(
 }
 
 /** The version of `module` that the go.mod of the folder `binaries/<name>` asks for. */
-export function wantedVersion(name: Module["name"], module: string): string {
+export function wantedVersion(name: string, module: string): string {
   const text = readFileSync(join(BINARIES, name, "go.mod"), "utf8");
   const version = new RegExp(`^(?:require|\\t) ?${module} (v\\S+)`, "m").exec(text)?.[1];
   if (version === undefined) throw new Error(`Cannot read ${name}/go.mod: no line for ${module}`);
@@ -200,7 +213,7 @@ export function wantedVersion(name: Module["name"], module: string): string {
 }
 
 function assetsInCache(env: NodeJS.ProcessEnv): Assets {
-  return assetsIn((module) => cacheFolder(module, env));
+  return assetsIn(({ name }) => cacheFolder(name, env));
 }
 
 function assetsIn(folderOf: (module: Module) => string): Assets {
@@ -220,8 +233,8 @@ function assetsIn(folderOf: (module: Module) => string): Assets {
   };
 }
 
-/** Named after everything it is made of, so that a changed version is another folder. */
-function cacheFolder({ name }: Module, env: NodeJS.ProcessEnv): string {
+/** Named after everything in `binaries/<name>`, so that a changed version is another folder. */
+export function cacheFolder(name: string, env: NodeJS.ProcessEnv): string {
   const hash = createHash("sha256");
   const sources = join(BINARIES, name);
   for (const file of readdirSync(sources).sort()) {
@@ -237,14 +250,34 @@ async function buildInto(
   env: NodeJS.ProcessEnv,
   progress: Progress,
 ) {
+  await goBuild(name, {
+    ...{ folder, env, progress, usually },
+    args: [`-ldflags=${["-s", "-w", ...versions()].join(" ")}`, "-o", join(folder, name), "."],
+  });
+  for (const program of programs.filter((p) => p !== name)) {
+    await symlink(name, join(folder, program));
+  }
+}
+
+export type GoBuild = {
+  /** Takes what Go needs meanwhile, and nothing of it is left. */
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly progress: Progress;
+  /** How long it takes, for people. */
+  readonly usually: string;
+  readonly args: readonly string[];
+};
+
+/** `go build` in `binaries/<name>`, without C. */
+export async function goBuild(name: string, options: GoBuild): Promise<void> {
+  const { folder, env, progress, usually } = options;
   await requireGo(env);
   // Here rather than in the system's folder, so that nothing of a killed build stays.
   const temporary = join(folder, "go-tmp");
   await mkdir(temporary);
   const [command, ...args] = boundToUs("go", [
-    ...["build", "-trimpath", "-buildvcs=false", "-mod=readonly"],
-    `-ldflags=${["-s", "-w", ...versions()].join(" ")}`,
-    ...["-o", join(folder, name), "."],
+    ...["build", "-trimpath", "-buildvcs=false", "-mod=readonly", ...options.args],
   ]);
   const child = spawn(command, args, {
     cwd: join(BINARIES, name),
@@ -253,9 +286,6 @@ async function buildInto(
   });
   await finished(child, `Building ${name} with Go, once (usually ${usually})`, progress);
   await rm(temporary, { recursive: true, force: true });
-  for (const program of programs.filter((p) => p !== name)) {
-    await symlink(name, join(folder, program));
-  }
 }
 
 async function downloadInto(
@@ -346,8 +376,8 @@ async function removeHalfDone(target: string): Promise<void> {
   }
 }
 
-type Progress = (line: string) => void;
+export type Progress = (line: string) => void;
 
-function toStandardError(line: string): void {
+export function toStandardError(line: string): void {
   process.stderr.write(`${line}\n`);
 }

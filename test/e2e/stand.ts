@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url";
 import { type ControlPlane, startControlPlane } from "../../lab/demo/control-plane.ts";
 import { startKubeProxies } from "../../lab/demo/forwarding.ts";
 import { speakerPodName } from "../../lab/demo/programs.ts";
-import { nodeSessionsAt, routeAt } from "../../lab/demo/routers.ts";
 import { mirrorStatus, speakerState } from "../../lab/demo/speakers.ts";
 import { NODES, Stage } from "../../lab/demo/stage.ts";
 import { type Lab, type LabNode, startLab } from "../../lab/netns/lab.ts";
@@ -16,12 +15,9 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { eventually } from "../cluster/eventually.ts";
 import { type EndpointOptions, putEndpointSlice } from "../cluster/objects.ts";
 import type { Json } from "../cluster/request.ts";
-
-export const LEAVES = ["leaf1", "leaf2"] as const;
+import { hasRoute, haveSessions } from "./leaves.ts";
 
 const DEMO = fileURLToPath(new URL("../../lab/demo/", import.meta.url));
-/** Sessions of the nodes with a leaf: one of each family from every node. */
-const SESSIONS_AT_A_LEAF = 2 * NODES.length;
 /** Many processes on few cores. */
 const TIMEOUT_MS = 60_000;
 
@@ -157,20 +153,14 @@ export class Stand {
   }
 
   untilSessions(): Promise<unknown> {
-    return this.until("all sessions of nodes with leaves", async () => {
-      const counts = await Promise.all(LEAVES.map((leaf) => nodeSessionsAt(this.lab, leaf)));
-      return counts.every((count) => count === SESSIONS_AT_A_LEAF);
-    });
+    const describe = "all sessions of nodes with leaves";
+    return this.until(describe, () => haveSessions(this.lab, NODES.length));
   }
 
   /** Waits until the router has the prefix from exactly these nodes. */
   untilRoute(router: string, prefix: string, nodes: readonly string[]): Promise<unknown> {
-    const family = prefix.includes(":") ? 1 : 0;
-    const wanted = nodes.map((name) => this.node(name).addresses[family] ?? "").sort();
-    return this.until(`${prefix} from ${nodes.join(", ") || "nobody"} at ${router}`, async () => {
-      const { nextHops } = await routeAt(this.lab, router, prefix);
-      return nextHops.join() === wanted.join();
-    });
+    const describe = `${prefix} from ${nodes.join(", ") || "nobody"} at ${router}`;
+    return this.until(describe, () => hasRoute(this.lab, router, prefix, nodes));
   }
 
   until<T>(

@@ -6,7 +6,6 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { nodeSessionsAt, routeAt } from "../../lab/demo/routers.ts";
 import { type Lab, startLab } from "../../lab/netns/lab.ts";
 import { buildImageRoot, IMAGE } from "../../scripts/image-root.ts";
 import { type Cluster, startCluster } from "../cluster/cluster.ts";
@@ -16,16 +15,14 @@ import { type Images, machineImage } from "../cluster/kubelet/image.ts";
 import { type LabKubelets, startKubelets } from "../cluster/kubelet/lab.ts";
 import { applyYaml } from "../cluster/objects.ts";
 import type { Json } from "../cluster/request.ts";
+import { hasRoute, haveSessions } from "../e2e/leaves.ts";
 
 export const NODES = ["node1", "node2", "node3"] as const;
-export const LEAVES = ["leaf1", "leaf2"] as const;
 export const NAMESPACE = "metallb-system";
 export const CHART = fileURLToPath(new URL("../../charts/metallb", import.meta.url));
 
 const DEMO = fileURLToPath(new URL("../../lab/demo/", import.meta.url));
 const IMAGE_ROOT = fileURLToPath(new URL("../../dist/image-root", import.meta.url));
-/** One of each family from every node. */
-const SESSIONS_AT_A_LEAF = 2 * NODES.length;
 /** Many processes on few cores. */
 const TIMEOUT_MS = 90_000;
 
@@ -153,20 +150,14 @@ export class ClusterStand {
   }
 
   untilSessions(): Promise<unknown> {
-    return this.until("all sessions of nodes with leaves", async () => {
-      const counts = await Promise.all(LEAVES.map((leaf) => nodeSessionsAt(this.lab, leaf)));
-      return counts.every((count) => count === SESSIONS_AT_A_LEAF);
-    });
+    const describe = "all sessions of nodes with leaves";
+    return this.until(describe, () => haveSessions(this.lab, NODES.length));
   }
 
   /** Waits until the router has the prefix from exactly these nodes. */
   untilRoute(router: string, prefix: string, nodes: readonly string[]): Promise<unknown> {
-    const family = prefix.includes(":") ? 1 : 0;
-    const wanted = nodes.map((name) => this.lab.node(name).addresses[family] ?? "").sort();
-    return this.until(`${prefix} from ${nodes.join(", ") || "nobody"} at ${router}`, async () => {
-      const { nextHops } = await routeAt(this.lab, router, prefix);
-      return nextHops.join() === wanted.join();
-    });
+    const describe = `${prefix} from ${nodes.join(", ") || "nobody"} at ${router}`;
+    return this.until(describe, () => hasRoute(this.lab, router, prefix, nodes));
   }
 
   /** What the Service at that address answers the lab's client. */

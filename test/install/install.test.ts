@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { ClusterStand, LEAVES, NAMESPACE, NODES } from "./cluster-stand.ts";
+import { LEAVES } from "../e2e/leaves.ts";
+import { ClusterStand, NAMESPACE, NODES } from "./cluster-stand.ts";
 
 describe("helm install of the chart", () => {
   let stand: ClusterStand;

@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
+import { LEAVES } from "../e2e/leaves.ts";
 import { RouteWatch } from "../migration/route-watch.ts";
-import { CHART, ClusterStand, frrGroups, LEAVES, NAMESPACE, NODES } from "./cluster-stand.ts";
+import { CHART, ClusterStand, frrGroups, NAMESPACE, NODES } from "./cluster-stand.ts";
 
 /** Nothing was released before the version here: this is made of the same files. */
 const OTHER_VERSION = "0.1.9";

@@ -6,7 +6,8 @@ import { routeAt } from "../../lab/demo/routers.ts";
 import { startKubeProxy } from "../cluster/kube-proxy.ts";
 import { putEndpointSlice, putNode, putService } from "../cluster/objects.ts";
 import type { Json } from "../cluster/request.ts";
-import { ClusterStand, LEAVES, NAMESPACE, NODES } from "../install/cluster-stand.ts";
+import { LEAVES } from "../e2e/leaves.ts";
+import { ClusterStand, NAMESPACE, NODES } from "../install/cluster-stand.ts";
 import type { MetallbRelease } from "./metallb-release.ts";
 
 /** Of MetalLB's speakers, by its chart and by its manifest; ours have the latter. */
