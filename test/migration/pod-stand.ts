@@ -2,11 +2,10 @@
 // manifest, running as Pods, with one Service announced by BGP and one on Layer 2.
 
 import { readFile } from "node:fs/promises";
-import { routeAt } from "../../lab/demo/routers.ts";
 import { startKubeProxy } from "../cluster/kube-proxy.ts";
 import { putEndpointSlice, putNode, putService } from "../cluster/objects.ts";
 import type { Json } from "../cluster/request.ts";
-import { LEAVES } from "../e2e/leaves.ts";
+import { hasRoute, LEAVES } from "../e2e/leaves.ts";
 import { ClusterStand, NAMESPACE, NODES } from "../install/cluster-stand.ts";
 import type { MetallbRelease } from "./metallb-release.ts";
 
@@ -129,12 +128,11 @@ export class PodStand {
 
   /** Waits until both leaves have a route to the address from every node. */
   untilRoutes(address: string): Promise<unknown> {
-    const wanted = NODES.map((name) => this.stand.lab.node(name).addresses[0]).sort();
     return this.stand.until(`${address} from all nodes at both leaves`, async () => {
-      const routes = await Promise.all(
-        LEAVES.map((leaf) => routeAt(this.stand.lab, leaf, `${address}/32`)),
+      const seen = await Promise.all(
+        LEAVES.map((leaf) => hasRoute(this.stand.lab, leaf, `${address}/32`, NODES)),
       );
-      return routes.every(({ nextHops }) => nextHops.join() === wanted.join());
+      return seen.every((isThere) => isThere);
     });
   }
 
